@@ -1,0 +1,85 @@
+# Every target works from a fresh clone with nothing but Python 3.11 or newer and its venv module.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+# The first interpreter that is new enough and can make a virtual environment.
+PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
+	"$$name" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	&& { echo "$$name"; break; }; done)
+VENV ?= .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+INSTALLED_BENCH := $(VENV)/.installed-bench
+MINUTES ?= 10
+PYTEST_WORKERS ?= 2
+
+.PHONY: help demo test test-versions bench soak format lint types layers pytest clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "make: no Python 3.11 or newer with its venv module was found" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+# The stamp makes a second run quick; a changed pyproject.toml installs anew.
+$(INSTALLED): pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[demo,test]'
+	@touch $@
+
+$(INSTALLED_BENCH): $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[demo,test,bench]'
+	@touch $@
+
+demo: $(INSTALLED) ## the whole product on real data, told from top to bottom
+	@$(BIN)/layerdb demo
+
+test: lint types layers pytest ## everything that must hold before a change is accepted
+
+pytest: $(INSTALLED)
+	$(BIN)/python -m pytest -n $(PYTEST_WORKERS)
+
+lint: $(INSTALLED) ## formatting and lint rules, without changing a file
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: $(INSTALLED) ## strict static types
+	$(BIN)/mypy
+
+layers: $(INSTALLED) ## imports point only downward
+	$(BIN)/lint-imports
+
+format: $(INSTALLED) ## format the code and apply the safe fixes
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# Each found version has an environment of its own, so that .venv stays as it is.
+test-versions: ## the tests on every Python 3.11 to 3.13 on PATH or under ~/.pyenv
+	@found=0; \
+	for minor in 11 12 13; do \
+		for name in python3.$$minor $$(ls -d "$$HOME"/.pyenv/versions/3.$$minor.*/bin/python 2>/dev/null | sort -V); do \
+			"$$name" -c "import ensurepip, sys, venv; sys.exit(sys.version_info[:2] != (3, $$minor))" 2>/dev/null || continue; \
+			echo "== Python 3.$$minor ($$name)"; \
+			$(MAKE) --no-print-directory pytest VENV=.venv-3.$$minor PYTHON="$$name"; \
+			found=$$((found + 1)); break; \
+		done; \
+	done; \
+	test $$found -gt 0 || { echo "make: no Python 3.11 to 3.13 was found" >&2; exit 1; }; \
+	echo "== passed on $$found versions of Python"
+
+bench: $(INSTALLED_BENCH) ## throughput beside LevelDB and SQLite; ARGUMENTS='--entries 1000000'
+	$(BIN)/python -m bench $(ARGUMENTS)
+
+# Random tests with fresh seeds, again and again, until the time is over.
+soak: $(INSTALLED) ## long random and crash tests; MINUTES=60
+	@end=$$((SECONDS + 60 * $(MINUTES))); round=0; \
+	while [ $$SECONDS -lt $$end ]; do \
+		round=$$((round + 1)); echo "== round $$round"; \
+		LAYERDB_SOAK=1 $(BIN)/python -m pytest -n $(PYTEST_WORKERS) -m 'crash or model' --timeout 3600; \
+	done
+
+clean: ## remove what the other targets made
+	rm -rf .venv .venv-* build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

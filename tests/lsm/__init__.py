@@ -1,0 +1,1 @@
+"""Tests of `lsm`; each file is named after the module it tests."""

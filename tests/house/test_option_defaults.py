@@ -1,8 +1,7 @@
 """The text of every option says its default, and says it right.
 
-An option is a field of a frozen, keyword-only dataclass in `lsm/options.py`. The string below the field describes it
-and contains `Default: ` and the default as Python writes it; the sentence may go on after a space, a comma or a full
-stop, as in `Default: 4096, the page of most disks.`
+An option is a field of a frozen, keyword-only dataclass in `lsm/options.py`. The docstring of the class describes each
+field in a paragraph that begins with `name: ` and ends with the sentence `Default: value.`, written as in Python.
 """
 
 import ast
@@ -14,22 +13,19 @@ from types import ModuleType
 from tests.house.sources import ROOT, Source, parse
 
 PATH = "lsm/options.py"
-DEFAULT = re.compile(r"Default:\s+`{0,2}([^`\s](?:[^`\s]*[^`\s.,;:])?)")
+NAME = r"^ *(?!Default)(\w+): "
+FIELD = re.compile(NAME + r"((?:.|\n)*?)(?=" + NAME + r"|^\s*$|\Z)", re.MULTILINE)
+DEFAULT = re.compile(r"Default:\s+(\S+?)[.]?$")
 
 
 def documented(source: Source) -> dict[str, str | None]:
-    """Map `Class.field` to the default that the string below the field names, or to None when it names none."""
+    """Map `Class.field` to the default named at the end of its paragraph, or to None when it names none."""
     found: dict[str, str | None] = {}
     for node in source.tree.body:
-        if not isinstance(node, ast.ClassDef):
-            continue
-        for field, below in zip(node.body, [*node.body[1:], None], strict=True):
-            if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name):
-                text = ""
-                if isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant):
-                    text = str(below.value.value)
-                match = DEFAULT.search(text)
-                found[f"{node.name}.{field.target.id}"] = match.group(1) if match else None
+        if isinstance(node, ast.ClassDef):
+            for name, text, _ in FIELD.findall(ast.get_docstring(node) or ""):
+                match = DEFAULT.search(text.rstrip())
+                found[f"{node.name}.{name}"] = match.group(1) if match else None
     return found
 
 
@@ -50,7 +46,7 @@ def untrue(texts: dict[str, str | None], defaults: dict[str, object]) -> list[st
     for name, default in defaults.items():
         text = texts.get(name)
         if text is None:
-            found.append(f"{name}: say 'Default: {default!r}' in the string below the field")
+            found.append(f"{name}: say 'Default: {default!r}' at the end of its paragraph")
         elif text.replace("_", "") != repr(default).replace("_", "") and text != str(default):
             found.append(f"{name}: documented as {text}, but it is {default!r}")
     return found
@@ -70,9 +66,9 @@ def unfrozen(source: Source) -> list[str]:
     for node in source.tree.body:
         if not isinstance(node, ast.ClassDef):
             continue
-        for text in map(ast.unparse, node.decorator_list):
-            if "dataclass" in text and not ("frozen=True" in text and "kw_only=True" in text):
-                found.append(node.name)
+        decorators = [text for text in map(ast.unparse, node.decorator_list) if "dataclass" in text]
+        if not all("frozen=True" in text and "kw_only=True" in text for text in decorators):
+            found.append(node.name)
     return found
 
 
@@ -84,17 +80,34 @@ def test_options_are_frozen_and_keyword_only() -> None:
     ) == ["A"]
 
 
+SAMPLE = '''
+class Options:
+    """Sizes.
+
+    a: size. Default: 2.
+    b: size:
+        of b.
+    c: a page of disks,
+        as most have it. Default: 4_096.
+    d: part.
+        Default: 0.5.
+
+    Choices:
+
+    e: word. Default: 'none'.
+    """
+'''
+
+
 def test_a_wrong_and_a_missing_default_are_found() -> None:
     """A text that names another number, and one that names none, are told apart from a true one."""
-    source = parse(
-        'class Options:\n    a: int = 1\n    """Size. Default: 2."""\n    b: int = 1\n    """Size."""\n'
-        '    c: int = 4096\n    """Size. Default: `4_096`, a page."""\n    d: float = 0.5\n    """Default: 0.5."""\n'
-    )
+    source = parse(SAMPLE)
     texts = documented(source)
 
-    assert texts == {"Options.a": "2", "Options.b": None, "Options.c": "4_096", "Options.d": "0.5"}
-    assert untrue(texts, {"Options.c": 4096, "Options.d": 0.5}) == []
+    wanted = {"Options.a": "2", "Options.b": None, "Options.c": "4_096", "Options.d": "0.5", "Options.e": "'none'"}
+    assert {name: texts.get(name) for name in wanted} == wanted
+    assert untrue(texts, {"Options.c": 4096, "Options.d": 0.5, "Options.e": "none"}) == []
     assert untrue(texts, {"Options.a": 1, "Options.b": 1}) == [
         "Options.a: documented as 2, but it is 1",
-        "Options.b: say 'Default: 1' in the string below the field",
+        "Options.b: say 'Default: 1' at the end of its paragraph",
     ]

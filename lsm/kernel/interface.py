@@ -1,7 +1,8 @@
 """What every kernel offers: the hot loops over blocks, filters and runs, as one interface.
 
 A kernel is a module of pure functions without state. All kernels read and write the same bytes and give the same
-results; the property tests run on each of them. The grammar of the bytes stands in `lsm/kernel/plain.py`.
+results; the property tests run on each of them. The grammar of the bytes stands in
+`lsm/kernel/blocks.py` and `lsm/kernel/filters.py`.
 
 Any number of threads may call any function at once; blocks and filters never change after they were made.
 """
@@ -31,7 +32,7 @@ class Block(NamedTuple):
     value_start: int
     value_length: int
     value_bounds: Sequence[int] | None
-    tombstones: frozenset[int]
+    tombstones: frozenset[int] | range
 
     @property
     def memory_bytes(self) -> int:

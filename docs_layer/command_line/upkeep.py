@@ -1,0 +1,91 @@
+"""Commands on a whole database: `compact`, `stats`, `verify` and `dump`."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import lsm
+from docs_layer.command_line.arguments import Directory, Json, Start, Stop
+from docs_layer.command_line.output import print_grid, print_json, print_line, progress, size
+from docs_layer.command_line.raw import EXISTING, bound
+
+
+def files_bytes(directory: Path) -> int:
+    """Add up the sizes of the files of a directory, in bytes; a file that goes away meanwhile counts as nothing."""
+    total = 0
+    for entry in directory.iterdir():
+        try:
+            total += entry.stat().st_size
+        except FileNotFoundError:
+            continue
+    return total
+
+
+def compact(directory: Directory, *, start: Start = None, stop: Stop = None, as_json: Json = False) -> None:
+    """Rewrite the tables of a range, or of all keys, so that deleted and overwritten values give their space back."""
+    before = files_bytes(directory) if directory.is_dir() else 0
+    with lsm.open(directory, EXISTING) as db, progress() as bars:
+        bar = bars.add_task("compacting", total=None)
+        db.compact(
+            bound(start), bound(stop), progress=lambda done, total: bars.update(bar, completed=done, total=total)
+        )
+    after = files_bytes(directory)
+    if as_json:
+        print_json({"before_bytes": before, "after_bytes": after})
+    else:
+        print_line(f"{size(before)} before, {size(after)} after")
+
+
+def stats(directory: Directory, *, as_json: Json = False) -> None:
+    """Print what a database holds: files, levels, sequences, and what recovery found."""
+    with lsm.open(directory, EXISTING, read_only=True) as db:
+        facts = db.stats().as_dict()
+    if as_json:
+        print_json(facts)
+    else:
+        print_grid(["fact", "value"], [(name, shown(name, value)) for name, value in flat(facts)])
+
+
+def flat(facts: Mapping[str, object], above: str = "") -> list[tuple[str, object]]:
+    """Write nested facts as a list of dotted names with plain values."""
+    lines: list[tuple[str, object]] = []
+    for name, value in facts.items():
+        if isinstance(value, Mapping):
+            lines += flat(value, f"{above}{name}.")
+        elif isinstance(value, list | tuple):
+            lines += flat({str(place): item for place, item in enumerate(value)}, f"{above}{name}.")
+        else:
+            lines.append((above + name, value))
+    return lines
+
+
+def shown(name: str, value: object) -> object:
+    """Write a number of bytes for a person, and leave every other value as it is."""
+    return size(value) if name.endswith("_bytes") and isinstance(value, int) else value
+
+
+def verify(directory: Directory, *, as_json: Json = False) -> None:
+    """Read every byte and check every invariant; list the damage, and end with status 1 if there is any."""
+    report = lsm.verify(directory)
+    damage = [str(error) for error in report.damage]
+    if as_json:
+        print_json({"tables": report.tables, "logs": report.logs, "bytes": report.bytes, "damage": damage})
+    else:
+        for text in damage:
+            print_line(text)
+        verdict = f"{len(damage)} damaged places" if damage else "no damage"
+        print_line(f"{report.tables} tables, {report.logs} logs, {size(report.bytes)} read: {verdict}")
+    if damage:
+        raise typer.Exit(1)
+
+
+def dump(
+    path: Annotated[
+        Path, typer.Argument(metavar="DIR|FILE", help="A database, or one of its files.", show_default=False)
+    ],
+) -> None:
+    """Print the content of a manifest, a log or a table, or of all files of a database, in readable form."""
+    for line in lsm.dump(path):
+        print_line(line)

@@ -1,0 +1,113 @@
+"""What stands right of the `:` in a table class: `Key[int]`, `Col[str]`, `Ref[Author]`, `Many["Book"]`, `One[Author]`.
+
+Two faces of the same names. For static checkers they are descriptors: `Book.year` is a `Column[Book, int]` and
+`book.year` an `int`, without a plugin. At run time each is `Annotated[type, ColumnMarker(...)]`, so that msgspec sees
+plain types and rows are C structs whose columns are slots. Nothing here has state.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Generic, overload
+
+from typing_extensions import TypeVar
+
+from docs_layer.expressions import Column, RefColumn, Relation
+
+Kind = TypeVar("Kind")
+Owner = TypeVar("Owner")
+Target = TypeVar("Target")
+TargetOut = TypeVar("TargetOut", covariant=True)
+KeyKind = TypeVar("KeyKind", default=int)
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnMarker:
+    """What an annotation says beside the type: its role, and the table a reference or relation leads to."""
+
+    role: str
+    target: Any = None
+
+
+if TYPE_CHECKING:
+
+    class Col(Generic[Kind]):
+        """A column; `Col[T]` holds a T."""
+
+        @overload
+        def __get__(self, row: None, table: type[Owner]) -> Column[Owner, Kind]: ...
+        @overload
+        def __get__(self, row: object, table: Any) -> Kind: ...
+        def __get__(self, row: Any, table: Any) -> Any: ...
+        def __set__(self, row: Any, value: Kind) -> None: ...
+
+    class Key(Generic[Kind]):
+        """A column of the primary key; several make it composite, in the order they stand."""
+
+        @overload
+        def __get__(self, row: None, table: type[Owner]) -> Column[Owner, Kind]: ...
+        @overload
+        def __get__(self, row: object, table: Any) -> Kind: ...
+        def __get__(self, row: Any, table: Any) -> Any: ...
+        def __set__(self, row: Any, value: Kind) -> None: ...
+
+    class Ref(Generic[Target, KeyKind]):
+        """A column that holds the primary key of a row of `Target`; `Ref[Country, str]` where that key is a str."""
+
+        @overload
+        def __get__(self, row: None, table: type[Owner]) -> RefColumn[Owner, Target, KeyKind]: ...
+        @overload
+        def __get__(self, row: object, table: Any) -> KeyKind: ...
+        def __get__(self, row: Any, table: Any) -> Any: ...
+        def __set__(self, row: Any, value: KeyKind) -> None: ...
+
+    class Many(Generic[TargetOut]):
+        """The rows of another table that refer to this one."""
+
+        @overload
+        def __get__(self, row: None, table: type[Owner]) -> Relation[Owner, TargetOut]: ...
+        @overload
+        def __get__(self, row: object, table: Any) -> tuple[TargetOut, ...]: ...
+        def __get__(self, row: Any, table: Any) -> Any: ...
+
+    class One(Generic[TargetOut]):
+        """The row of another table that this one refers to."""
+
+        @overload
+        def __get__(self, row: None, table: type[Owner]) -> Relation[Owner, TargetOut]: ...
+        @overload
+        def __get__(self, row: object, table: Any) -> TargetOut: ...
+        def __get__(self, row: Any, table: Any) -> Any: ...
+
+else:
+
+    class Col:
+        """A column; `Col[T]` holds a T."""
+
+        def __class_getitem__(cls, kind):
+            return Annotated[kind, ColumnMarker("column")]
+
+    class Key:
+        """A column of the primary key; several make it composite, in the order they stand."""
+
+        def __class_getitem__(cls, kind):
+            return Annotated[kind, ColumnMarker("key")]
+
+    class Ref:
+        """A column that holds the primary key of a row of `Target`; `Ref[Country, str]` where that key is a str."""
+
+        def __class_getitem__(cls, parameters):
+            target, kind = parameters if isinstance(parameters, tuple) else (parameters, int)
+            return Annotated[kind, ColumnMarker("reference", target)]
+
+    class Many:
+        """The rows of another table that refer to this one."""
+
+        def __class_getitem__(cls, target):
+            return Annotated[Any, ColumnMarker("many", target)]
+
+    class One:
+        """The row of another table that this one refers to."""
+
+        def __class_getitem__(cls, target):
+            return Annotated[Any, ColumnMarker("one", target)]

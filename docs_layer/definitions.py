@@ -1,0 +1,312 @@
+"""What a table class declares, as frozen values: columns with their kinds, key, indexes, references.
+
+Owns the reading of annotations and the rules a class must obey; everything above works on `TableDefinition` and never
+looks at annotations again. A definition is computed when a database is opened, because annotations may name classes
+that are declared later. Pure functions; the results are immutable.
+
+Kinds: those of `key_encoding` can be compared, ordered and indexed; `list`, `dict`, `struct` and `any` are stored only.
+"""
+
+from __future__ import annotations
+
+import typing
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from types import NoneType, UnionType
+from typing import Annotated, Any, Final
+from uuid import UUID
+
+import msgspec
+
+from docs_layer.columns import ColumnMarker
+from docs_layer.errors import NoSuchField, SchemaError
+from docs_layer.expressions import Relation
+from docs_layer.fields import MISSING, FieldOptions, Index
+from docs_layer.tables import Table, struct_fields, table_name
+
+SCALAR_KINDS: Final[Mapping[type, str]] = {
+    int: "int",
+    float: "float",
+    str: "str",
+    bytes: "bytes",
+    bool: "bool",
+    datetime: "datetime",
+    date: "date",
+    time: "time",
+    timedelta: "timedelta",
+    Decimal: "decimal",
+    UUID: "uuid",
+}
+STORED_KINDS: Final = frozenset({"list", "dict", "struct", "any"})
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnDefinition:
+    """One column of a class.
+
+    Attributes:
+        annotation: The plain type, None included where null is allowed.
+        default: Gives the value of rows that do not name one, or None if there is none.
+        references: Name of the table it refers to, or None.
+    """
+
+    name: str
+    kind: str
+    nullable: bool
+    annotation: Any
+    default: Callable[[], Any] | None
+    references: str | None
+    options: FieldOptions
+
+
+class IndexTermDefinition(typing.NamedTuple):
+    """One column of an index and its direction."""
+
+    column: str
+    descending: bool
+
+
+@dataclass(frozen=True, slots=True)
+class IndexDefinition:
+    """One index of a class."""
+
+    name: str
+    terms: tuple[IndexTermDefinition, ...]
+    unique: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TableDefinition:
+    """A table class, read and checked. `key` names the columns of the primary key in order."""
+
+    name: str
+    row_type: type[Table]
+    columns: Mapping[str, ColumnDefinition]
+    key: tuple[str, ...]
+    automatic: bool
+    indexes: tuple[IndexDefinition, ...]
+
+
+def read_definition(table: type[Table], tables: Mapping[str, type[Table]]) -> TableDefinition:
+    """Read a table class.
+
+    Args:
+        table: The class.
+        tables: Classes by name, for annotations that name a class declared later.
+
+    Raises:
+        SchemaError: An annotation that cannot be resolved or stored, no primary key, an index over a stored value, ...
+        NoSuchField: An index or relation names a column that is not there.
+    """
+    name = table_name(table)
+    hints = _resolve_hints(table, name, tables)
+    options: Mapping[str, FieldOptions] = getattr(table, "__field_options__")  # noqa: B009 - unknown to checkers
+    defaults = _struct_defaults(table)
+    columns = {
+        field: _read_column(name, field, hints[field], options.get(field, FieldOptions()), defaults[field], tables)
+        for field in struct_fields(table)
+    }
+    key = tuple(field for field in columns if _marker(hints[field]).role == "key")
+    automatic = [field for field in columns if columns[field].options.automatic]
+    _check_key(name, columns, key, automatic)
+    _check_relations(table, name, columns, tables)
+    indexes = _read_indexes(table, name, columns)
+    return TableDefinition(name, table, columns, key, bool(automatic), indexes)
+
+
+def _resolve_hints(table: type[Table], name: str, tables: Mapping[str, type[Table]]) -> dict[str, Any]:
+    """Resolve annotations, and leave the resolved ones on the class, where msgspec looks for them."""
+    try:
+        hints = typing.get_type_hints(table, localns=dict(tables), include_extras=True)
+    except NameError as error:
+        raise SchemaError(
+            f"the annotations name {error.name!r}, which is neither in the module nor in tables=[...]", table=name
+        ) from error
+    for base in table.__mro__:
+        own = base.__dict__.get("__annotations__")
+        if own and issubclass(base, Table):
+            own.update({field: hints[field] for field in own if field in hints})
+    return hints
+
+
+def _struct_defaults(table: type[Table]) -> dict[str, Callable[[], Any] | None]:
+    """Return for each column what makes its default."""
+    makers: dict[str, Callable[[], Any] | None] = {}
+    for field in msgspec.structs.fields(table):
+        if field.default_factory is not msgspec.NODEFAULT:
+            makers[field.name] = field.default_factory
+        elif field.default is not msgspec.NODEFAULT:
+            makers[field.name] = lambda value=field.default: value
+        else:
+            makers[field.name] = None
+    return makers
+
+
+def _marker(hint: Any) -> ColumnMarker:
+    """Return what `Key`, `Col` or `Ref` left in an annotation."""
+    for extra in getattr(hint, "__metadata__", ()):
+        if isinstance(extra, ColumnMarker):
+            return extra
+    return ColumnMarker("none")
+
+
+def _read_column(
+    table: str,
+    name: str,
+    hint: Any,
+    options: FieldOptions,
+    default: Callable[[], Any] | None,
+    tables: Mapping[str, type[Table]],
+) -> ColumnDefinition:
+    marker = _marker(hint)
+    if marker.role not in {"key", "column", "reference"}:
+        raise SchemaError("annotate it as Key[...], Col[...] or Ref[...], or relations with inverse() or follow()",
+                          table=table, field=name)
+    annotation = _plain(hint)
+    inner, nullable = _without_none(annotation)
+    kind = _kind_of(table, name, inner)
+    if kind == "datetime" and not options.time_zone:
+        kind = "datetime_naive"
+    if kind in STORED_KINDS and (marker.role != "column" or options.unique):
+        raise SchemaError(f"a {kind} is stored only: it can be neither key nor reference nor unique",
+                          table=table, field=name)
+    references = None
+    if marker.role == "reference":
+        references = _target_name(table, name, marker.target, tables)
+    return ColumnDefinition(name, kind, nullable, annotation, default, references, options)
+
+
+def _plain(hint: Any) -> Any:
+    """Take our marker off, keep what others annotated."""
+    extras = tuple(extra for extra in hint.__metadata__ if not isinstance(extra, ColumnMarker))
+    return Annotated[(hint.__origin__, *extras)] if extras else hint.__origin__
+
+
+def _without_none(annotation: Any) -> tuple[Any, bool]:
+    if typing.get_origin(annotation) in (typing.Union, UnionType):
+        parts = [part for part in typing.get_args(annotation) if part is not NoneType]
+        if len(parts) < len(typing.get_args(annotation)):
+            return typing.Union[tuple(parts)], True  # noqa: UP007 - built from a list at run time
+    return annotation, annotation is Any
+
+
+def _kind_of(table: str, name: str, annotation: Any) -> str:
+    if typing.get_origin(annotation) is Annotated:
+        annotation = typing.get_args(annotation)[0]
+    if annotation in SCALAR_KINDS:
+        return SCALAR_KINDS[annotation]
+    if annotation is Any:
+        return "any"
+    origin = typing.get_origin(annotation) or annotation
+    if isinstance(origin, type):
+        if issubclass(origin, Table):
+            raise SchemaError("a row cannot be stored inside a row; use Ref[...]", table=table, field=name)
+        if issubclass(origin, (list, dict)):
+            return "list" if issubclass(origin, list) else "dict"
+        if issubclass(origin, msgspec.Struct):
+            return "struct"
+    raise SchemaError(f"values of type {annotation!r} cannot be stored", table=table, field=name)
+
+
+def _target_name(table: str, name: str, target: Any, tables: Mapping[str, type[Table]]) -> str:
+    if isinstance(target, typing.ForwardRef):
+        target = target.__forward_arg__
+    if isinstance(target, str):
+        if target not in tables:
+            raise SchemaError(f"refers to {target}, which is not in tables=[...]", table=table, field=name)
+        target = tables[target]
+    if not (isinstance(target, type) and issubclass(target, Table)):
+        raise SchemaError(f"refers to {target!r}, which is no table class", table=table, field=name)
+    return table_name(target)
+
+
+def _check_key(
+    table: str, columns: Mapping[str, ColumnDefinition], key: tuple[str, ...], automatic: list[str]
+) -> None:
+    if not key:
+        raise SchemaError("it has no primary key: annotate a column as Key[...]", table=table)
+    for field in key:
+        if columns[field].nullable:
+            raise SchemaError("a primary key is never null", table=table, field=field)
+    for field in automatic:
+        if key != (field,) or columns[field].kind != "int":
+            raise SchemaError("auto() is for a primary key of one int column", table=table, field=field)
+
+
+def _check_relations(
+    table: type[Table], name: str, columns: Mapping[str, ColumnDefinition], tables: Mapping[str, type[Table]]
+) -> None:
+    """Check that each relation names a reference between its two tables, as far as the other class is known."""
+    members: Mapping[str, object] = getattr(table, "__members__")  # noqa: B009 - unknown to checkers
+    targets = _relation_targets(table, tables)
+    for field, relation in members.items():
+        if not isinstance(relation, Relation):
+            continue
+        if not relation.many:
+            if relation.column not in columns:
+                raise NoSuchField(name, relation.column, columns)
+            if columns[relation.column].references is None:
+                raise SchemaError(f"follows {relation.column}, which is no reference", table=name, field=field)
+        elif (target := targets.get(field)) is not None and relation.column not in struct_fields(target):
+            raise NoSuchField(table_name(target), relation.column, struct_fields(target))
+
+
+def _relation_targets(table: type[Table], tables: Mapping[str, type[Table]]) -> dict[str, type[Table]]:
+    annotations: Mapping[str, object] = getattr(table, "__relation_annotations__")  # noqa: B009 - unknown to checkers
+    found = {}
+    for field, annotation in annotations.items():
+        target = _marker(annotation).target
+        if isinstance(target, typing.ForwardRef):
+            target = target.__forward_arg__
+        if isinstance(target, str):
+            target = tables.get(target)
+        if isinstance(target, type) and issubclass(target, Table):
+            found[field] = target
+    return found
+
+
+def _read_indexes(
+    table: type[Table], name: str, columns: Mapping[str, ColumnDefinition]
+) -> tuple[IndexDefinition, ...]:
+    """Collect declared indexes, those of unique columns, and one for each reference that none begins with."""
+    declared: list[Index] = [Index((field,), unique=True) for field in columns if columns[field].options.unique]
+    declared += getattr(table, "__indexes__", [])
+    indexes = [_read_index(name, columns, one) for one in declared]
+    for field, column in columns.items():
+        if column.references is not None and not any(one.terms[0].column == field for one in indexes):
+            indexes.append(_read_index(name, columns, Index((field,))))
+    names = [one.name for one in indexes]
+    for one in names:
+        if names.count(one) > 1:
+            raise SchemaError("two indexes have this name", table=name, field=one)
+    return tuple(indexes)
+
+
+def _read_index(table: str, columns: Mapping[str, ColumnDefinition], declared: Index) -> IndexDefinition:
+    terms = []
+    for term in declared.terms:
+        column = term.removeprefix("-")
+        if column not in columns:
+            raise NoSuchField(table, column, columns)
+        if columns[column].kind in STORED_KINDS:
+            raise SchemaError(f"a {columns[column].kind} has no order, so it cannot be indexed",
+                              table=table, field=column)
+        terms.append(IndexTermDefinition(column, term.startswith("-")))
+    names = [term.column for term in terms]
+    if not names or len(set(names)) < len(names):
+        raise SchemaError(f"an index needs columns, each once, not {declared.terms!r}", table=table)
+    return IndexDefinition(declared.name or "_".join([table, *names]), tuple(terms), declared.unique)
+
+
+__all__ = [
+    "MISSING",
+    "SCALAR_KINDS",
+    "STORED_KINDS",
+    "ColumnDefinition",
+    "IndexDefinition",
+    "IndexTermDefinition",
+    "TableDefinition",
+    "read_definition",
+]

@@ -1,0 +1,147 @@
+"""What stands right of the `=` in a table class: column options, references, relations and indexes as written.
+
+Owns the specifiers only; what they mean together with the annotation is found in `definitions`. Each is a frozen value,
+so classes may share them and any number of threads may read them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Literal, overload
+
+from typing_extensions import TypeVar
+
+if TYPE_CHECKING:
+    from docs_layer.columns import Col, Ref
+
+Kind = TypeVar("Kind")
+MISSING: Final = object()
+"""Stands for "no default", since None is one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldOptions:
+    """Options of one column, as given to `col`, `ref` or `auto`."""
+
+    automatic: bool = False
+    default: Any = MISSING
+    default_factory: Callable[[], Any] | None = None
+    unique: bool = False
+    max_length: int | None = None
+    check: Callable[[Any], bool] | None = None
+    time_zone: bool = True
+    is_reference: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RelationOptions:
+    """Options of one relation, as given to `inverse` or `follow`."""
+
+    column: str
+    many: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """An index as declared: column names, a leading "-" for descending ones."""
+
+    terms: tuple[str, ...]
+    unique: bool = False
+    name: str | None = None
+
+
+@overload
+def col(
+    *,
+    default: Kind,
+    unique: bool = ...,
+    max_length: int | None = ...,
+    check: Callable[[Kind], bool] | None = ...,
+    tz: bool = ...,
+) -> Col[Kind]: ...
+@overload
+def col(
+    *,
+    default_factory: Callable[[], Kind],
+    unique: bool = ...,
+    max_length: int | None = ...,
+    check: Callable[[Kind], bool] | None = ...,
+) -> Col[Kind]: ...
+@overload
+def col(
+    *, unique: bool = ..., max_length: int | None = ..., check: Callable[[Any], bool] | None = ..., tz: bool = ...
+) -> Any: ...
+def col(
+    *,
+    default: Any = MISSING,
+    default_factory: Callable[[], Any] | None = None,
+    unique: bool = False,
+    max_length: int | None = None,
+    check: Callable[[Any], bool] | None = None,
+    tz: bool = True,
+) -> Any:
+    """Give a column options.
+
+    Args:
+        default: Value of new rows that do not name one, and of rows stored before the column was added.
+        default_factory: Makes that value; called once for each new row, and once in all for the rows stored before.
+        unique: Refuse a second row with the same value; any number of rows may hold null.
+        max_length: Most code points of a str, bytes of a bytes value, items of a list or dict.
+        check: Called with each non-null value that is written; False refuses it. Not stored.
+        tz: False for datetimes without a time zone; aware ones are kept as instants in UTC.
+    """
+    return FieldOptions(
+        default=default,
+        default_factory=default_factory,
+        unique=unique,
+        max_length=max_length,
+        check=check,
+        time_zone=tz,
+    )
+
+
+def auto() -> Any:
+    """Let the database give integer primary keys: unique, increasing within a process, with gaps.
+
+    The column of a row that was not inserted yet is `msgspec.UNSET`; `insert` returns the row with its key.
+    """
+    return FieldOptions(automatic=True)
+
+
+@overload
+def ref(*, default: Kind, unique: bool = ..., on_delete: Literal["restrict"] = ...) -> Ref[Any, Kind]: ...
+@overload
+def ref(*, unique: bool = ..., on_delete: Literal["restrict"] = ...) -> Any: ...
+def ref(*, default: Any = MISSING, unique: bool = False, on_delete: Literal["restrict"] = "restrict") -> Any:
+    """Give a reference options; its rows are indexed by it in any case.
+
+    Args:
+        default: Value of new rows that do not name one.
+        unique: At most one row may refer to a row of the other table.
+        on_delete: "restrict" refuses to delete a row that is still referred to.
+    """
+    if on_delete != "restrict":
+        raise ValueError(f'on_delete is "restrict", not {on_delete!r}')
+    return FieldOptions(default=default, unique=unique, is_reference=True)
+
+
+def inverse(column: str, *, init: Literal[False] = False) -> Any:
+    """Declare the rows of another table that refer to this one by their `column`; never a column itself."""
+    return RelationOptions(column, many=True)
+
+
+def follow(column: str, *, init: Literal[False] = False) -> Any:
+    """Declare the row that this table's `column` refers to; never a column itself."""
+    return RelationOptions(column, many=False)
+
+
+def index(*terms: str, unique: bool = False, name: str | None = None) -> Index:
+    """Declare an index for `__indexes__`.
+
+    Args:
+        terms: Column names in the order of the index, each with a leading "-" to run downwards.
+        unique: Refuse a second row with the same values; rows with a null among them are exempt.
+        name: Name in plans and errors. Default: the table and the columns, joined by "_".
+    """
+    return Index(terms, unique, name)

@@ -71,6 +71,7 @@ test-versions: ## the tests on every Python 3.11 to 3.13 on PATH or under ~/.pye
 
 bench: $(INSTALLED_BENCH) ## throughput beside LevelDB and SQLite; ARGUMENTS='--entries 1000000'
 	$(BIN)/python -m bench $(ARGUMENTS)
+	$(BIN)/python -m bench.documents
 
 # Random tests with fresh seeds, again and again, until the time is over.
 soak: $(INSTALLED) ## long random and crash tests; MINUTES=60

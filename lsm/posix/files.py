@@ -20,6 +20,8 @@ from lsm.posix.shared_memory import share
 
 _FILE_MODE = 0o600
 _DIRECTORY_MODE = 0o700
+_CLOSED = 0x7FFF_FFFF
+"""A descriptor that no process can have: using it is refused with EBADF by every call, also by those that check."""
 _FLAGS: dict[OpenMode, int] = {
     "read": os.O_RDONLY,
     "write": os.O_RDWR,
@@ -43,8 +45,8 @@ class _Descriptor:
 
     def close(self) -> None:
         """Close the descriptor, which drops its locks; closing twice is allowed."""
-        descriptor, self._descriptor = self._descriptor, -1
-        if descriptor >= 0:
+        descriptor, self._descriptor = self._descriptor, _CLOSED
+        if descriptor != _CLOSED:
             try:
                 os.close(descriptor)
             except OSError as error:

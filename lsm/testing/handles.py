@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import posixpath
 
 from lsm.environment import Directory, File, OpenMode, SharedMemory
 from lsm.errors import InvalidArgumentError, storage_error
@@ -151,7 +152,7 @@ class SimulatedDirectory:
 
     def open(self, name: str, mode: OpenMode) -> File:
         """Open a file of this directory."""
-        path = f"{self._path}/{name}"
+        path = posixpath.join(self._path, name)
         with self._process.call("open", path):
             self._check()
             node = self._node.entries.get(check_name(name))
@@ -176,7 +177,7 @@ class SimulatedDirectory:
 
     def rename(self, old: str, new: str) -> None:
         """Replace `new` by `old` atomically."""
-        with self._process.call("rename", f"{self._path}/{old}"):
+        with self._process.call("rename", posixpath.join(self._path, old)):
             self._check()
             node = self._existing(old)
             target = self._node.entries.get(check_name(new))
@@ -189,7 +190,7 @@ class SimulatedDirectory:
         """Give the file a second name in `target`."""
         if not isinstance(target, SimulatedDirectory):
             raise InvalidArgumentError(f"{target.path}: not a directory of this file system")
-        with self._process.call("link", f"{self._path}/{name}"):
+        with self._process.call("link", posixpath.join(self._path, name)):
             self._check()
             node = self._existing(name)
             if isinstance(node, DirectoryNode):
@@ -202,7 +203,7 @@ class SimulatedDirectory:
 
     def unlink(self, name: str) -> None:
         """Remove a name; open files stay readable."""
-        with self._process.call("unlink", f"{self._path}/{name}"):
+        with self._process.call("unlink", posixpath.join(self._path, name)):
             self._check()
             if isinstance(self._existing(name), DirectoryNode):
                 raise refusal(errno.EISDIR)

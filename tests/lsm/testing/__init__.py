@@ -1,0 +1,1 @@
+"""Tests of the simulated disk, the faults and the simulated environment."""

@@ -1,0 +1,165 @@
+"""Calls that fail, are cut short, or are the last ones; and the failed sync that Linux forgets."""
+
+import errno
+
+import pytest
+
+from lsm.environment import File
+from lsm.errors import DiskFullError, StorageError
+from lsm.testing import Call, Fault, SimulatedCrash, SimulatedFileSystem
+
+
+@pytest.fixture
+def filesystem() -> SimulatedFileSystem:
+    """An empty file system."""
+    return SimulatedFileSystem()
+
+
+@pytest.fixture
+def file(filesystem: SimulatedFileSystem) -> File:
+    """A durable file `/a` with four bytes."""
+    directory = filesystem.open_directory("/")
+    made = directory.open("a", "create")
+    made.write_at(0, b"data")
+    made.sync()
+    directory.sync()
+    return made
+
+
+def test_a_fault_meets_the_chosen_call(filesystem: SimulatedFileSystem, file: File) -> None:
+    """Operation, name, number and count pick the calls; the others pass."""
+    fault = filesystem.fail(Fault(operation="write", name="a*", skip=1, times=2, error=errno.ENOSPC))
+
+    assert file.write_at(0, b"D") == 1
+    for _ in range(2):
+        with pytest.raises(DiskFullError) as full:
+            file.write_at(0, b"x")
+        assert (full.value.path, full.value.operation, full.value.errno) == ("/a", "write", errno.ENOSPC)
+    assert file.write_at(1, b"A") == 1
+    assert file.read_at(0, 4) == b"DAta"
+    assert fault.hits == 2
+
+
+def test_a_lasting_fault_is_healed(filesystem: SimulatedFileSystem, file: File) -> None:
+    """Without a count every matching call fails, until the faults are removed."""
+    filesystem.fail(Fault(operation="read", times=None))
+    for _ in range(3):
+        with pytest.raises(StorageError):
+            file.read_at(0, 1)
+
+    filesystem.heal()
+
+    assert file.read_at(0, 1) == b"d"
+
+
+def test_a_failed_call_changes_nothing(filesystem: SimulatedFileSystem, file: File) -> None:
+    """A refused write, truncation, rename, unlink or creation has left no trace."""
+    before = filesystem.fingerprint()
+    directory = filesystem.open_directory("/")
+    filesystem.fail(Fault(times=None))
+
+    for use in (
+        lambda: file.write_at(0, b"x"),
+        lambda: file.truncate(0),
+        lambda: directory.rename("a", "b"),
+        lambda: directory.unlink("a"),
+        lambda: directory.open("c", "create"),
+        lambda: directory.link("a", directory, "d"),
+        lambda: filesystem.create_directory("/e"),
+        directory.sync,
+    ):
+        with pytest.raises(StorageError):
+            use()
+    assert filesystem.fingerprint() == before
+
+
+def test_a_write_is_cut_short(filesystem: SimulatedFileSystem, file: File) -> None:
+    """A short write takes the first bytes and says how many; other calls are not met."""
+    filesystem.fail(Fault(short_bytes=2))
+
+    assert file.size() == 4
+    assert file.write_at(4, b"12345") == 2
+    assert file.write_at(6, b"345") == 3
+    assert file.read_at(0, 99) == b"data12345"
+
+
+def test_a_failed_sync_forgets_for_ever(filesystem: SimulatedFileSystem, file: File) -> None:
+    """Reads show the data and a second sync succeeds, yet neither it nor writing again in place stores anything."""
+    file.write_at(2, b"--more")
+    filesystem.fail(Fault(operation="sync"))
+    with pytest.raises(StorageError):
+        file.sync()
+
+    file.sync()
+    assert file.read_at(0, 99) == b"da--more"
+    assert filesystem.after_power_loss().open_directory("/").open("a", "read").read_at(0, 99) == b"data"
+    file.write_at(2, b"--more")
+    file.sync()
+    assert filesystem.after_power_loss().open_directory("/").open("a", "read").read_at(0, 99) == b"data"
+    killed = filesystem.after_kill()
+    reopened = killed.open_directory("/").open("a", "write")
+    reopened.write_at(0, b"over")
+    reopened.sync()
+    assert reopened.read_at(0, 99) == b"over--more"[:4] + b"more"
+    assert killed.after_power_loss().open_directory("/").open("a", "read").read_at(0, 99) == b"data"
+
+
+def test_pages_beyond_the_failed_ones_are_stored(filesystem: SimulatedFileSystem, file: File) -> None:
+    """Only the pages whose sync failed are spoilt; what is written behind them becomes durable."""
+    file.write_at(0, b"lost")
+    filesystem.fail(Fault(operation="sync"))
+    with pytest.raises(StorageError):
+        file.sync()
+    file.write_at(4090, b"0123456789")
+    file.sync()
+
+    survivor = filesystem.after_power_loss().open_directory("/").open("a", "read")
+    assert survivor.read_at(0, 4) == b"data"
+    assert survivor.read_at(4090, 20) == bytes(6) + b"6789"
+
+
+def test_a_fresh_file_is_not_spoilt(filesystem: SimulatedFileSystem, file: File) -> None:
+    """What a failed sync lost is saved through a new file."""
+    file.write_at(0, b"save")
+    filesystem.fail(Fault(operation="sync"))
+    with pytest.raises(StorageError):
+        file.sync()
+    directory = filesystem.open_directory("/")
+    fresh = directory.open("b", "create")
+    fresh.write_at(0, file.read_at(0, 99))
+    fresh.sync()
+    directory.sync()
+
+    assert filesystem.after_power_loss().open_directory("/").open("b", "read").read_at(0, 99) == b"save"
+
+
+def test_the_chosen_call_is_the_last(filesystem: SimulatedFileSystem, file: File) -> None:
+    """The call at which the process crashes is not made, and none after it; the disk remains."""
+    file.try_lock(exclusive=True)
+    filesystem.crash_at(filesystem.calls + 1)
+    file.write_at(0, b"D")
+
+    with pytest.raises(SimulatedCrash):
+        file.write_at(0, b"x")
+    with pytest.raises(SimulatedCrash):
+        file.read_at(0, 1)
+    other = SimulatedFileSystem(filesystem.disk).open_directory("/").open("a", "read")
+    assert other.read_at(0, 99) == b"Data"
+    assert other.try_lock(exclusive=True)
+
+
+def test_the_observer_sees_each_call_before_it_is_made(filesystem: SimulatedFileSystem, file: File) -> None:
+    """The record names the call, and the disk is the one before it."""
+    seen: list[tuple[Call, bytes]] = []
+
+    def look(call: Call) -> None:
+        seen.append((call, filesystem.after_kill().open_directory("/").open("a", "read").read_at(0, 9)))
+
+    filesystem.observe(look)
+    first = filesystem.calls
+    file.write_at(0, b"D")
+    file.sync()
+    filesystem.observe(None)
+    file.size()
+
+    assert seen == [(Call(first, "write", "/a"), b"data"), (Call(first + 1, "sync", "/a"), b"Data")]

@@ -3,6 +3,8 @@
 A package that has no `__all__` publishes nothing, so it may define nothing but its docstring.
 """
 
+import __future__
+
 import ast
 import importlib
 from types import ModuleType
@@ -24,7 +26,9 @@ def wrong_names(module: ModuleType) -> list[str]:
     """Compare what a module declares with what a reader sees in it."""
     declared = _declared(module)
     visible = {
-        name for name, value in vars(module).items() if not name.startswith("_") and not isinstance(value, ModuleType)
+        name
+        for name, value in vars(module).items()
+        if not name.startswith("_") and not isinstance(value, ModuleType | __future__._Feature)
     }
     missing = [f"{module.__name__}.{name} is visible, but not in __all__" for name in sorted(visible - set(declared))]
     empty = [

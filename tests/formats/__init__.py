@@ -1,0 +1,1 @@
+"""Bytes on disk: golden files, flipped bytes and truncations of each format."""

@@ -13,7 +13,7 @@ from docs_layer import Database, DatabaseError, Table, open_db
 from docs_layer.command_line.arguments import Directory, Json, TableName
 from docs_layer.command_line.failures import CommandError, unknown
 from docs_layer.command_line.inference import Column, infer_csv, infer_json
-from docs_layer.command_line.output import print_json, print_line, progress
+from docs_layer.command_line.output import counted, print_json, print_line, progress
 from docs_layer.command_line.records import Progress, Record, is_csv, read_records
 from docs_layer.command_line.tables import declare, existing, fields, reader, table
 
@@ -88,7 +88,7 @@ def import_file(
     if as_json:
         print_json({"table": table_name, "rows": count, "columns": list(fields(rows))})
     else:
-        print_line(f"{count} rows stored in {table_name} ({', '.join(fields(rows))})")
+        print_line(f"{counted(count, 'row')} stored in {table_name} ({', '.join(fields(rows))})")
 
 
 def _database(directory: Path, table_name: str, source: Source, key: str | None, advance: Progress) -> Database:
@@ -166,5 +166,6 @@ def _one_by_one(db: Database, path: Path, batch: list[tuple[int, Table]], before
         try:
             db.insert(row)
         except DatabaseError as error:
-            raise CommandError(f"{path}, line {line}: {error}; {before + place} rows before it are stored") from error
+            stored = counted(before + place, "row")
+            raise CommandError(f"{path}, line {line}: {error}; {stored} before it stored") from error
     return len(batch)

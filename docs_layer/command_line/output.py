@@ -65,3 +65,8 @@ def size(count_bytes: int) -> str:
         if amount < 1024:
             return f"{amount:.1f} {unit}"
     return f"{amount / 1024:.1f} TiB"
+
+
+def counted(count: int, noun: str) -> str:
+    """Write a number with its noun: `1 row`, `2 rows`."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

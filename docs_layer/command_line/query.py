@@ -15,7 +15,7 @@ import typer
 from docs_layer import Database, Table, asdict
 from docs_layer.command_line.arguments import Directory, Json, Limit, TableName
 from docs_layer.command_line.failures import CommandError, unknown
-from docs_layer.command_line.output import print_grid, print_line
+from docs_layer.command_line.output import counted, print_grid, print_line
 from docs_layer.command_line.tables import existing, fields, reader, table
 
 _CONDITION = re.compile(r"(?P<field>\w+)\s*(?P<comparison>!=|<=|>=|\^=|=|<|>)(?P<value>.*)", re.DOTALL)
@@ -109,4 +109,4 @@ def _print_rows(found: Any, names: Sequence[str], *, as_json: bool) -> None:
         return
     lines = [[getattr(row, name) for name in names] for row in found]
     print_grid(names, lines)
-    print_line(f"{len(lines)} rows")
+    print_line(counted(len(lines), "row"))

@@ -8,7 +8,7 @@ import typer
 
 import lsm
 from docs_layer.command_line.arguments import Directory, Json, Start, Stop
-from docs_layer.command_line.output import print_grid, print_json, print_line, progress, size
+from docs_layer.command_line.output import counted, print_grid, print_json, print_line, progress, size
 from docs_layer.command_line.raw import EXISTING, bound
 
 
@@ -75,8 +75,9 @@ def verify(directory: Directory, *, as_json: Json = False) -> None:
     else:
         for text in damage:
             print_line(text)
-        verdict = f"{len(damage)} damaged places" if damage else "no damage"
-        print_line(f"{report.tables} tables, {report.logs} logs, {size(report.bytes)} read: {verdict}")
+        verdict = counted(len(damage), "damaged place") if damage else "no damage"
+        read = f"{counted(report.tables, 'table')}, {counted(report.logs, 'log')}, {size(report.bytes)}"
+        print_line(f"{read} read: {verdict}")
     if damage:
         raise typer.Exit(1)
 

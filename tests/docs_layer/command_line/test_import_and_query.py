@@ -121,7 +121,7 @@ def test_rows_before_a_wrong_one_are_stored(run: Run, database: Path, tmp_path: 
     printed = run("import", database, "number", file)
 
     assert "line 4" in printed.errors
-    assert "2 rows before it are stored" in printed.errors
+    assert "2 rows before it stored" in printed.errors
     assert [row["id"] for row in _rows(run, database, "number")] == [1, 2]
 
 
@@ -153,9 +153,9 @@ def test_query_as_a_grid(run: Run, people: Path) -> None:
     """A person sees headings, one row a line, null as null, and the number of rows."""
     lines = run("query", people, "person", "name=Bob", "--select", "name", "--select", "age").lines
 
-    assert [line.split() for line in lines if line.strip()][0] == ["name", "age"]
+    assert next(line.split() for line in lines if line.strip()) == ["name", "age"]
     assert ["Bob", "null"] in [line.split() for line in lines]
-    assert lines[-1] == "1 rows"
+    assert lines[-1] == "1 row"
 
 
 def test_query_explains_its_way(run: Run, people: Path) -> None:

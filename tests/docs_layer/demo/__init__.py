@@ -1,0 +1,1 @@
+"""Tests of the demo: its data, its voice, and the whole story once."""

@@ -1,0 +1,196 @@
+"""The open tables of one version, in the order in which they are asked: level 0 newest first, then deeper levels.
+
+Order is what replaces sequence numbers: newer data always lies above, so the first table that speaks about a key has
+the answer. A table is passed over only by its bounds, which include its range tombstones; its filter is its own matter.
+
+A `TableSet` never changes. All its files are open from the beginning, so a table stays readable for whoever holds the
+set, also when a compaction has removed its name; a file is closed when nobody holds a set with it any more. The set of
+the next version takes over the open tables that both have. Any number of threads may read; no lock is taken here.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, islice, pairwise
+from typing import NamedTuple
+
+from lsm.block_cache import BlockCache
+from lsm.environment import Directory
+from lsm.errors import CorruptionError
+from lsm.filenames import table_name
+from lsm.kernel import kernel
+from lsm.merging import Source
+from lsm.range_tombstones import clip, flatten, gaps
+from lsm.runs import MISSING, Missing, Range, Run
+from lsm.sstable.reader import TableReader
+from lsm.version import TableMetadata, Version, empty_version
+
+CACHED_RUNS = 64
+"""A scan leaves only its first blocks in the cache: short scans find them again, long ones do not flush it."""
+SKIPPED_ENTRIES = 1000
+"""A deleted range with about as many entries of a table is jumped over; a smaller one is read and left out."""
+LOOK_AHEAD = 64
+"""So many deleted ranges are measured at a time, lest a short scan measures thousands."""
+
+
+class _Level(NamedTuple):
+    """A level below 0, laid out for look-ups: bounds ascending, readers beside them."""
+
+    largest: list[bytes]
+    """One shorter than the others if the last table has no upper bound."""
+    smallest: list[bytes]
+    readers: list[TableReader]
+
+
+class TableSet:
+    """Open readers for all tables of `version`; see the module."""
+
+    __slots__ = ("_deeper", "_newest", "readers", "version")
+
+    def __init__(self, version: Version, readers: dict[int, TableReader]) -> None:
+        """Make the set from a version and the reader of each of its tables, by number."""
+        self.version = version
+        self.readers = readers
+        self._newest = [(table.smallest, table.largest, readers[table.number]) for table in version.levels[0]]
+        self._deeper = [_level(tables, readers) for tables in version.levels[1:] if tables]
+
+    def get(self, key: bytes) -> bytes | Missing | None:
+        """Return the value of `key`, None if it is deleted, `MISSING` if no table speaks about it.
+
+        Raises `CorruptionError`, `StorageError`. Cost: a probe of the filter of each table in level 0 and of one table
+        in each deeper level whose bounds contain the key; rarely more than one block.
+        """
+        if not self.readers:
+            return MISSING
+        return self._get(key, kernel().key_hashes((key,))[0])
+
+    def multi_get(self, keys: Sequence[bytes]) -> list[bytes | Missing | None]:
+        """Return what `get` returns for each of `keys`, in their order."""
+        if not self.readers:
+            return [MISSING] * len(keys)
+        return list(map(self._get, keys, kernel().key_hashes(keys)))
+
+    def sources(
+        self, start: bytes | None, stop: bytes | None, hidden: Sequence[Range] = (), *, reverse: bool = False
+    ) -> list[Source]:
+        """Return what the tables hold in [start, stop), newest first, as sources of a merge.
+
+        `hidden` are flat ranges that newer sources delete; long ones are not read. Nothing is read before it is needed,
+        except the range tombstones. Raises as `get`, also while the sources are read.
+        """
+        found: list[Source] = []
+        for tables in self._groups(start, stop):
+            ranges = self._range_tombstones(tables, start, stop)
+            ordered = reversed(tables) if reverse else tables
+            readers = [self.readers[table.number] for table in ordered]
+            parts = (_runs(reader, start, stop, hidden, reverse=reverse) for reader in readers)
+            found.append(Source(chain.from_iterable(parts), ranges))
+            if ranges:
+                hidden = flatten([*hidden, *ranges])
+        return found
+
+    def estimate(self, start: bytes | None, stop: bytes | None) -> tuple[int, int]:
+        """Return about how many entries lie in [start, stop) and their bytes on disk, from the indexes alone."""
+        entries = size_bytes = 0
+        for table in chain.from_iterable(self._groups(start, stop)):
+            more = self.readers[table.number].estimate(start, stop)
+            entries += more[0]
+            size_bytes += more[1]
+        return entries, size_bytes
+
+    def _get(self, key: bytes, key_hash: int) -> bytes | Missing | None:
+        for smallest, largest, reader in self._newest:
+            if smallest <= key and (largest is None or key <= largest):
+                value = reader.get(key, key_hash)
+                if value is not MISSING:
+                    return value
+        for largest_keys, smallest_keys, readers in self._deeper:
+            place = bisect_left(largest_keys, key)
+            if place < len(readers) and smallest_keys[place] <= key:
+                value = readers[place].get(key, key_hash)
+                if value is not MISSING:
+                    return value
+        return MISSING
+
+    def _groups(self, start: bytes | None, stop: bytes | None) -> Iterator[tuple[TableMetadata, ...]]:
+        """Yield the tables that overlap [start, stop), newest first; those of one age, being disjoint, together."""
+        for table in self.version.overlapping(0, start, stop):
+            yield (table,)
+        for level in range(1, len(self.version.levels)):
+            tables = self.version.overlapping(level, start, stop)
+            if tables:
+                yield tables
+
+    def _range_tombstones(
+        self, tables: Iterable[TableMetadata], start: bytes | None, stop: bytes | None
+    ) -> list[Range]:
+        """Return the range tombstones of disjoint, ascending tables in [start, stop)."""
+        having = (self.readers[table.number] for table in tables if table.range_tombstone_count)
+        return [part for reader in having for part in clip(flatten(reader.range_tombstones()), start, stop)]
+
+
+def open_tables(
+    directory: Directory, version: Version, cache: BlockCache, previous: TableSet | None = None
+) -> TableSet:
+    """Open the tables of `version`; those that `previous` has open are shared with it.
+
+    Raises:
+        MissingFileError: a file is gone; if another process may have compacted it away, load the version anew.
+        CorruptionError: a file has not the length that the version says.
+        StorageError: the system refused, for example because too many files are open.
+    """
+    known = {} if previous is None else previous.readers
+    readers = {}
+    for table in version.tables():
+        readers[table.number] = known.get(table.number) or _open_table(directory, table, cache)
+    return TableSet(version, readers)
+
+
+def no_tables(level_count: int) -> TableSet:
+    """Return the set of a new database."""
+    return TableSet(empty_version(level_count), {})
+
+
+def _open_table(directory: Directory, table: TableMetadata, cache: BlockCache) -> TableReader:
+    file = directory.open(table_name(table.number), "read")
+    size_bytes = file.size()
+    if size_bytes != table.size_bytes:
+        reason = f"the file has {size_bytes} bytes, the manifest says {table.size_bytes}"
+        raise CorruptionError(file.path, min(size_bytes, table.size_bytes), reason)
+    return TableReader(file, table.identity, cache)
+
+
+def _level(tables: Sequence[TableMetadata], readers: dict[int, TableReader]) -> _Level:
+    return _Level(
+        [table.largest for table in tables if table.largest is not None],
+        [table.smallest for table in tables],
+        [readers[table.number] for table in tables],
+    )
+
+
+def _runs(
+    reader: TableReader, start: bytes | None, stop: bytes | None, hidden: Sequence[Range], *, reverse: bool
+) -> Iterator[Run]:
+    """Yield the entries of a table in [start, stop), without reading through long hidden ranges."""
+    cuts = [low for low, _ in clip(hidden, start, stop)[LOOK_AHEAD::LOOK_AHEAD]]
+    windows = list(pairwise([start or b"", *cuts, stop]))
+    for low, high in reversed(windows) if reverse else windows:
+        assert low is not None
+        long = [part for part in clip(hidden, low, high) if reader.estimate(*part)[0] >= SKIPPED_ENTRIES]
+        parts = gaps(long, low, high)
+        for part in reversed(parts) if reverse else parts:
+            yield from _cached_first(reader, *part, reverse=reverse)
+
+
+def _cached_first(reader: TableReader, start: bytes, stop: bytes | None, *, reverse: bool) -> Iterator[Run]:
+    """Yield the entries of a table in [start, stop); only the first blocks are left in the cache."""
+    count = 0
+    last = b""
+    for run in islice(reader.runs(start, stop, reverse=reverse), CACHED_RUNS):
+        count += 1
+        last = run[0][-1]
+        yield run
+    if count == CACHED_RUNS:
+        low, high = (start, last) if reverse else (last + b"\0", stop)
+        yield from reader.runs(low, high, reverse=reverse, fill_cache=False)

@@ -50,7 +50,7 @@ _UNPACK_COUNT: Final = 4096
 
 def encode_block(keys: Sequence[bytes], values: Sequence[Value]) -> bytes:
     """Return the bytes of a block; see `Kernel.encode_block`."""
-    prefix = _shared_prefix(keys[0], keys[-1])
+    prefix = shared_prefix(keys[0], keys[-1])
     flags = 0
     present: Sequence[bytes]
     try:
@@ -71,8 +71,8 @@ def encode_block(keys: Sequence[bytes], values: Sequence[Value]) -> bytes:
     return b"".join((header, prefix, *columns, *keys, *present))
 
 
-def _shared_prefix(first: bytes, last: bytes) -> bytes:
-    """Return the longest common prefix of two keys, and so of all keys between them."""
+def shared_prefix(first: bytes, last: bytes) -> bytes:
+    """Return the longest common prefix of two keys, and so of all keys between them. Costs a few slices."""
     if first[:1] != last[:1]:
         return b""
     low, high = 0, min(len(first), len(last))

@@ -198,6 +198,7 @@ def test_a_key_added_while_new_keys_are_collected_loses_none() -> None:
     memtable = new_memtable()
     memtable.apply([b"a", b"b"], [b"1", b"2"], 1)
     memtable.entries = _Overtaken(memtable.entries)
+    memtable.last_sequence = 3
 
     assert list(joined(memtable.runs(None, None, 2))) == [b"a", b"b"]
     assert list(joined(memtable.runs(None, None, 3))) == [b"a", b"b", b"late"]

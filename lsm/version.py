@@ -182,20 +182,30 @@ def hull(tables: Iterable[TableMetadata]) -> Range:
     return min(table.smallest for table in every), None if None in stops else max(filter(None, stops))
 
 
-def shortened_smallest(key: bytes) -> bytes:
-    """Return a lower bound for `key` of at most 64 bytes: its prefix."""
-    return key[:BOUND_BYTES]
+def shortened_smallest(key: bytes, length: int = BOUND_BYTES) -> bytes:
+    """Return a lower bound for `key` of at most `length` bytes: its prefix."""
+    return key[:length]
 
 
-def shortened_largest(key: bytes) -> bytes:
-    """Return an upper bound for `key` of at most 64 bytes: the key, or what follows all keys with its prefix.
+def shortened_largest(key: bytes, length: int = BOUND_BYTES) -> bytes:
+    """Return an upper bound for `key` of at most `length` bytes: the key, or what follows all keys with its prefix.
 
-    A key of which the first 64 bytes are all FF has no such bound and is returned as it is.
+    A key of which the first `length` bytes are all FF has no such bound and is returned as it is.
     """
-    if len(key) <= BOUND_BYTES:
+    if len(key) <= length:
         return key
-    prefix = key[:BOUND_BYTES].rstrip(b"\xff")
+    prefix = key[:length].rstrip(b"\xff")
     return prefix[:-1] + bytes([prefix[-1] + 1]) if prefix else key
+
+
+def inclusive_largest(largest: bytes | None, largest_is_excluded: bool) -> bytes | None:
+    """Return an inclusive upper bound for a table that ends at `largest`, or just before it; None = no end.
+
+    When only the keys below `largest` belong to the table, the bound is the key right before it if there is one.
+    """
+    if largest is not None and largest_is_excluded and largest.endswith(b"\0"):
+        return largest[:-1]
+    return largest
 
 
 def _smallest(table: TableMetadata) -> bytes:

@@ -1,7 +1,7 @@
 """Deleted key ranges: plain ones as tables and merges use them, and the versioned ones of a memtable.
 
-A range is `(start, stop)`, stop exclusive, None = to the end of all keys. *Flat* ranges are ascending and disjoint, and
-do not even touch; every function below that takes flat ranges gives flat ranges.
+A range is `(start, stop)`, stop exclusive, None = to the end of all keys. *Flat* ranges are not empty, ascending and
+disjoint. `flatten` makes them of any, and joins those that touch.
 
 `RangeTombstones` answers "which is the newest deletion, not newer than sequence s, that covers this key?". It is an
 append-only list in order of sequence, so "not newer than s" is a prefix of it. A small prefix is searched linearly. For

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain, islice, pairwise
+from itertools import chain, pairwise
 from typing import NamedTuple
 
 from lsm.block_cache import BlockCache
@@ -26,8 +26,6 @@ from lsm.runs import MISSING, Missing, Range, Run
 from lsm.sstable.reader import TableReader
 from lsm.version import TableMetadata, Version, empty_version
 
-CACHED_RUNS = 64
-"""A scan leaves only its first blocks in the cache: short scans find them again, long ones do not flush it."""
 SKIPPED_ENTRIES = 1000
 """A deleted range with about as many entries of a table is jumped over; a smaller one is read and left out."""
 LOOK_AHEAD = 64
@@ -127,7 +125,7 @@ class TableSet:
     ) -> list[Range]:
         """Return the range tombstones of disjoint, ascending tables in [start, stop)."""
         having = (self.readers[table.number] for table in tables if table.range_tombstone_count)
-        return [part for reader in having for part in clip(flatten(reader.range_tombstones()), start, stop)]
+        return [part for reader in having for part in clip(reader.range_tombstones(), start, stop)]
 
 
 def open_tables(
@@ -180,17 +178,4 @@ def _runs(
         long = [part for part in clip(hidden, low, high) if reader.estimate(*part)[0] >= SKIPPED_ENTRIES]
         parts = gaps(long, low, high)
         for part in reversed(parts) if reverse else parts:
-            yield from _cached_first(reader, *part, reverse=reverse)
-
-
-def _cached_first(reader: TableReader, start: bytes, stop: bytes | None, *, reverse: bool) -> Iterator[Run]:
-    """Yield the entries of a table in [start, stop); only the first blocks are left in the cache."""
-    count = 0
-    last = b""
-    for run in islice(reader.runs(start, stop, reverse=reverse), CACHED_RUNS):
-        count += 1
-        last = run[0][-1]
-        yield run
-    if count == CACHED_RUNS:
-        low, high = (start, last) if reverse else (last + b"\0", stop)
-        yield from reader.runs(low, high, reverse=reverse, fill_cache=False)
+            yield from reader.runs(*part, reverse=reverse)

@@ -101,6 +101,11 @@ class Version(msgspec.Struct, frozen=True):
         """Return the size of all files of a level in bytes."""
         return sum(table.size_bytes for table in self.levels[level])
 
+    def size_in_range(self, start: bytes | None, stop: bytes | None) -> int:
+        """Return the size of all files that overlap [start, stop) in bytes; None = no bound."""
+        found = (self.overlapping(level, start, stop) for level in range(len(self.levels)))
+        return sum(table.size_bytes for tables in found for table in tables)
+
     def overlapping(self, level: int, start: bytes | None, stop: bytes | None) -> Tables:
         """Return the tables of a level whose bounds overlap [start, stop), in the order of the level.
 

@@ -17,19 +17,13 @@ from typing import Protocol
 from lsm.compaction.outputs import OpenTable, Outputs
 from lsm.compaction.plan import LevelTables, Plan
 from lsm.environment import File
-from lsm.errors import CorruptionError, Error
+from lsm.errors import CorruptionError
 from lsm.merging import Source, merge
 from lsm.options import Options
 from lsm.range_tombstones import clip, covers, flatten
 from lsm.runs import Range, Run
 from lsm.sstable.writer import TableWriter
 from lsm.version import TableMetadata
-
-
-class CompactionCancelledError(Error):
-    """The compaction was asked to stop; its outputs are worth nothing, and nothing else has changed."""
-
-    retryable = True
 
 
 class Reader(Protocol):
@@ -49,11 +43,26 @@ class Reader(Protocol):
         ...
 
 
-NewTable = tuple[int, int, File]
-"""Number, random identity, and the empty file of a table to be written."""
+class NewTable(Protocol):
+    """A table file that was just made: empty, with a number and a random identity."""
+
+    @property
+    def number(self) -> int:
+        """Its number, never used before."""
+        ...
+
+    @property
+    def identity(self) -> int:
+        """128 random bits."""
+        ...
+
+    @property
+    def file(self) -> File:
+        """The open file."""
+        ...
 
 
-def run_plan(
+def run_job(
     plan: Plan,
     readers: Mapping[int, Reader],
     new_table: Callable[[], NewTable],
@@ -61,53 +70,39 @@ def run_plan(
     *,
     manifest_number: int,
     cancelled: Callable[[], bool],
-    progress: Callable[[int, int], None],
-) -> list[TableMetadata]:
+    progress: Callable[[int], None] | None,
+) -> list[TableMetadata] | None:
     """Write the outputs of `plan` and sync them; return them ascending, for `plan_edit`. There may be none.
 
-    A trivial move returns its inputs at once.
+    A trivial move returns its inputs at once. Costs about as much as reading, merging and writing all inputs once.
 
     Args:
         plan: what to do.
         readers: the inputs, by number.
-        new_table: makes the next output file. The files belong to the caller, also after an error: it keeps them open
-            (and locked) until they are installed, or removes them.
+        new_table: makes the next output file. What it made is worth nothing unless tables are returned; who made it
+            removes it then.
         options: how to write tables.
-        manifest_number: the manifest that the edit is to become, for the properties of the outputs.
+        manifest_number: for the properties of the outputs.
         cancelled: asked between runs whether to stop.
-        progress: told, at each run, how many bytes of how many bytes of input are done.
+        progress: told how many more bytes of the input are done; they add up to `plan.size_bytes`.
+
+    Returns:
+        The outputs, or None if `cancelled` said so.
 
     Raises:
-        CompactionCancelledError: `cancelled` said so.
         CorruptionError: an input is damaged, or does not hold as many entries as the version says.
         StorageError: a call failed.
     """
     if plan.trivial_move:
         return list(plan.tables())
-    meter = _Meter(plan.size_bytes, progress)
-    sources = _sources(plan, readers, meter)
-    compression = options.bottommost_compression if plan.bottommost else options.compression
-
-    def open_table() -> OpenTable:
-        number, identity, file = new_table()
-        writer = TableWriter(
-            file,
-            identity,
-            block_bytes=options.block_bytes,
-            compression=compression,
-            filter_bits_per_key=options.filter_bits_per_key,
-        )
-        return OpenTable(number, identity, writer)
-
+    sources = _sources(plan, readers, progress or _ignore)
     ranges = flatten(chain.from_iterable(source.range_tombstones for source in sources))
-    outputs = Outputs(plan, ranges, open_table, manifest_number)
+    outputs = Outputs(plan, ranges, lambda: _open_table(plan, new_table(), options), manifest_number)
     for run in merge(sources, keep_tombstones=bool(plan.older)):
         if cancelled():
-            raise CompactionCancelledError("the compaction was cancelled")
+            return None
         outputs.add(without_useless_tombstones(run, plan.older))
-    if cancelled():
-        raise CompactionCancelledError("the compaction was cancelled")
-    return outputs.finish()
+    return None if cancelled() else outputs.finish()
 
 
 def without_useless_tombstones(run: Run, older: tuple[Range, ...]) -> Run:
@@ -119,34 +114,39 @@ def without_useless_tombstones(run: Run, older: tuple[Range, ...]) -> Run:
     return list(compress(keys, kept)), list(compress(values, kept))
 
 
-class _Meter:
-    """Counts how much of the input is done."""
-
-    def __init__(self, total_bytes: int, progress: Callable[[int, int], None]) -> None:
-        self._done_bytes = 0
-        self._total_bytes = total_bytes
-        self._progress = progress
-
-    def add(self, size_bytes: int) -> None:
-        self._done_bytes += size_bytes
-        self._progress(self._done_bytes, self._total_bytes)
+def _ignore(size_bytes: int) -> None:
+    """Tell nobody."""
 
 
-def _sources(plan: Plan, readers: Mapping[int, Reader], meter: _Meter) -> list[Source]:
+def _open_table(plan: Plan, new: NewTable, options: Options) -> OpenTable:
+    writer = TableWriter(
+        new.file,
+        new.identity,
+        block_bytes=options.block_bytes,
+        compression=options.bottommost_compression if plan.bottommost else options.compression,
+        filter_bits_per_key=options.filter_bits_per_key,
+    )
+    return OpenTable(new.number, new.identity, writer)
+
+
+def _sources(plan: Plan, readers: Mapping[int, Reader], progress: Callable[[int], None]) -> list[Source]:
     """Return what to merge, newest first: each table of level 0 on its own, the tables of a deeper level in a row."""
     hidden: list[Range] = []
     sources = []
     for level, tables in plan.inputs:
         groups = [LevelTables(level, (table,)) for table in tables] if level == 0 else [LevelTables(level, tables)]
         for group in groups:
-            source = _source(group.tables, readers, meter, hidden)
+            source = _source(group.tables, readers, progress, hidden)
             hidden = flatten([*hidden, *source.range_tombstones])
             sources.append(source)
     return sources
 
 
 def _source(
-    tables: tuple[TableMetadata, ...], readers: Mapping[int, Reader], meter: _Meter, hidden: list[Range]
+    tables: tuple[TableMetadata, ...],
+    readers: Mapping[int, Reader],
+    progress: Callable[[int], None],
+    hidden: list[Range],
 ) -> Source:
     """Return ascending disjoint tables as one source, without those that newer range tombstones hide whole.
 
@@ -155,22 +155,22 @@ def _source(
     seen = []
     for table in tables:
         if clip(hidden, table.smallest, table.stop) == [(table.smallest, table.stop)]:
-            meter.add(table.size_bytes)
+            progress(table.size_bytes)
         else:
             seen.append(table)
     ranges = [part for table in seen for part in readers[table.number].range_tombstones()]
-    return Source(chain.from_iterable(_runs(readers[table.number], table, meter) for table in seen), ranges)
+    return Source(chain.from_iterable(_runs(readers[table.number], table, progress) for table in seen), ranges)
 
 
-def _runs(reader: Reader, table: TableMetadata, meter: _Meter) -> Iterator[Run]:
+def _runs(reader: Reader, table: TableMetadata, progress: Callable[[int], None]) -> Iterator[Run]:
     """Yield the entries of a table; raise `CorruptionError` at the end if they are not as many as it should have."""
     entry_count = done_bytes = 0
     for run in reader.runs(fill_cache=False):
         entry_count += len(run[0])
         reached_bytes = table.size_bytes * min(entry_count, table.entry_count) // max(table.entry_count, 1)
-        meter.add(reached_bytes - done_bytes)
+        progress(reached_bytes - done_bytes)
         done_bytes = reached_bytes
         yield run
     if entry_count != table.entry_count:
         raise CorruptionError(reader.path, 0, f"{entry_count} entries instead of {table.entry_count}")
-    meter.add(table.size_bytes - done_bytes)
+    progress(table.size_bytes - done_bytes)

@@ -1,10 +1,10 @@
 """The ordered key-value store that `docs_layer` is written against: exactly what it may rely on, nothing else.
 
-Keys and values are `bytes`; the order is that of `bytes`; a range is [start, stop). Counters, logs and sequences have name
-spaces of their own, apart from the keys. `Store` and `Snapshot` may be used by any number of threads, a `Transaction`
-by one thread at a time, an iterator by one thread.
+Keys and values are `bytes`; the order is that of `bytes`; a range is [start, stop). Counters, logs and sequences have
+name spaces of their own, apart from the keys. `Store` and `Snapshot` may be used by any number of threads, a
+`Transaction` and an iterator by one thread at a time.
 
-This text and its contract tests (`tests/docs_layer/store_contract.py`) are the specification; every implementation
+This text and its contract tests (`tests/docs_layer/store_contract`) are the specification; every implementation
 passes them. What must conflict does so everywhere; what should not may still do so where `Limits.exact_conflicts` is
 False. Nobody may assume files, sequence numbers or a lock within the process behind this interface.
 
@@ -14,8 +14,8 @@ Errors, all of `docs_layer.errors`:
   written, run it again.
 - `CommitUnknownError` at commit: it may or may not have happened; never repeat it blindly.
 - `SnapshotTooOldError`, `TransactionTooLargeError`: a limit of the implementation.
-- `ClosedError`: use after `close`, `commit` or `rollback`, also of iterators.
-- `ValueError` for keys and values beyond `Limits`.
+- `ClosedError`: a call after `close`, `commit` or `rollback`. Iterators that were taken before may end with it too.
+- `ValueError` for keys and values beyond `Limits`, and at commit for a counter beyond 64 bits.
 
 Errors of files and networks are those of the implementation.
 """

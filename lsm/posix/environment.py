@@ -12,6 +12,7 @@ import uuid
 from collections.abc import Callable
 
 from lsm.environment import Condition, FileSystem, Lock, Thread
+from lsm.posix.condition import InterruptibleCondition
 from lsm.posix.files import PosixFileSystem
 from lsm.posix.fork import FORK_HOOK
 
@@ -55,7 +56,7 @@ class PosixEnvironment:
 
     def condition(self) -> Condition:
         """Make a condition variable with a mutex of its own."""
-        return threading.Condition(threading.Lock())
+        return InterruptibleCondition()
 
     def thread(self, target: Callable[[], None], name: str) -> Thread:
         """Start a daemon thread."""

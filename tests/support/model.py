@@ -1,0 +1,61 @@
+"""The truth in the plainest form: a dictionary, the statements that change it, and how a scan reads it."""
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+State = Mapping[bytes, bytes]
+
+
+class Put(NamedTuple):
+    """Set a key."""
+
+    key: bytes
+    value: bytes
+
+
+class Delete(NamedTuple):
+    """Remove a key, whether it is there or not."""
+
+    key: bytes
+
+
+class DeleteRange(NamedTuple):
+    """Remove all keys in [start, stop)."""
+
+    start: bytes
+    stop: bytes
+
+
+Statement = Put | Delete | DeleteRange
+
+
+def after(state: State, statements: Iterable[Statement]) -> dict[bytes, bytes]:
+    """Return the state after the statements, in their order."""
+    result = dict(state)
+    for statement in statements:
+        if isinstance(statement, Put):
+            result[statement.key] = statement.value
+        elif isinstance(statement, Delete):
+            result.pop(statement.key, None)
+        else:
+            for key in [key for key in result if statement.start <= key < statement.stop]:
+                del result[key]
+    return result
+
+
+def scanned(
+    state: State,
+    start: bytes | None = None,
+    stop: bytes | None = None,
+    *,
+    prefix: bytes | None = None,
+    reverse: bool = False,
+    limit: int | None = None,
+) -> list[tuple[bytes, bytes]]:
+    """Return what a scan with these arguments has to give."""
+    found = [
+        (key, state[key])
+        for key in sorted(state, reverse=reverse)
+        if (start is None or start <= key) and (stop is None or key < stop) and (not prefix or key.startswith(prefix))
+    ]
+    return found if limit is None else found[:limit]

@@ -48,6 +48,7 @@ class ColumnDefinition:
 
     Attributes:
         annotation: The plain type, None included where null is allowed.
+        bare_annotation: The same without None.
         default: Gives the value of rows that do not name one, or None if there is none.
         references: Name of the table it refers to, or None.
     """
@@ -56,6 +57,7 @@ class ColumnDefinition:
     kind: str
     nullable: bool
     annotation: Any
+    bare_annotation: Any
     default: Callable[[], Any] | None
     references: str | None
     options: FieldOptions
@@ -175,7 +177,7 @@ def _read_column(
     references = None
     if marker.role == "reference":
         references = _target_name(table, name, marker.target, tables)
-    return ColumnDefinition(name, kind, nullable, annotation, default, references, options)
+    return ColumnDefinition(name, kind, nullable, annotation, inner, default, references, options)
 
 
 def _plain(hint: Any) -> Any:

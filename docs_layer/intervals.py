@@ -12,13 +12,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
+from docs_layer.key_encoding import component_encoder
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Cut:
     """A place between values: just before (`side` 0) or just behind (`side` 1) one of them.
 
     Attributes:
-        encoded: The value as an ascending key component; empty below all values, FF above all.
+        encoded: The value as an ascending key component; FF above all values.
         side: 0 before it, 1 behind it.
         value: The value itself, for compiled predicates and explanations.
     """
@@ -28,7 +30,8 @@ class Cut:
     value: object = field(default=None, compare=False)
 
 
-LOWEST: Final = Cut(b"", 0)
+LOWEST: Final = Cut(component_encoder("int")(None), 0)
+"""Before null, which is the lowest value of every kind."""
 HIGHEST: Final = Cut(b"\xff", 0)
 
 

@@ -66,6 +66,7 @@ def plan_schema_change(catalog: Catalog, definitions: Sequence[TableDefinition])
             tables.append(entry)
         if stored is None or layout != catalog.layouts[stored.number][-1]:
             layouts.append(layout)
+    _check_reference_kinds({entry.number: entry for entry in (*catalog.tables.values(), *tables)})
     return SchemaChange(msgspec.structs.replace(catalog.header, next_table=next_table), tuple(tables), tuple(layouts))
 
 
@@ -101,6 +102,18 @@ def _check_column(table: str, column: ColumnDefinition, field: FieldEntry, numbe
     if _reference_number(table, column, numbers) != field.references:
         raise SchemaError("a reference cannot be added to, taken from or changed in a stored column",
                           table=table, field=field.name)
+
+
+def _check_reference_kinds(tables: Mapping[int, TableEntry]) -> None:
+    for entry in tables.values():
+        for field in entry.fields:
+            if field.references is None:
+                continue
+            target = tables[field.references]
+            kinds = [target.field(number).kind for number in target.key]
+            if kinds != [field.kind]:
+                raise SchemaError(f"it is of kind {field.kind}, the primary key of {target.name} of ({', '.join(kinds)})",
+                                  table=entry.name, field=field.name)
 
 
 def _terms_by_name(stored: TableEntry, index: IndexEntry) -> tuple[tuple[str, bool], ...]:

@@ -1,0 +1,96 @@
+"""Typed tables over an ordered key-value store: rows, indexes, references, queries, transactions.
+
+    class Author(Table):
+        id: Key[int] = auto()
+        name: Col[str] = col(unique=True)
+
+    with open_db("library", tables=[Author]) as db:
+        ann = db.insert(Author(name="Ann"))
+        db.query(Author).where(Author.name.starts_with("A")).order_by(-Author.id).limit(10).all()
+
+Start at `tables` (how a class becomes a table), `database` (what a program calls) and `ARCHITECTURE.md` (the map). Only
+the names below are public; everything else may change.
+"""
+
+from docs_layer.columns import Col, Key, Many, One, Ref
+from docs_layer.database import Database, open_db, table_from_catalog
+from docs_layer.errors import (
+    ClosedError,
+    CommitUnknownError,
+    ConflictError,
+    CorruptionError,
+    DatabaseError,
+    ForeignKeyViolation,
+    IndexRequiredError,
+    IntegrityError,
+    MultipleRowsError,
+    NoSuchField,
+    NoSuchTable,
+    NotFoundError,
+    QueryError,
+    SchemaError,
+    SnapshotTooOldError,
+    TransactionError,
+    TransactionTooLargeError,
+    UniqueViolation,
+    ValidationError,
+)
+from docs_layer.expressions import Assignment, Column, Expression, Order, RefColumn, Relation, Value
+from docs_layer.fields import auto, col, follow, index, inverse, ref
+from docs_layer.memory_store import MemoryStore
+from docs_layer.query import Explanation, Query
+from docs_layer.tables import Table, asdict, from_dict
+from docs_layer.transaction import Snapshot, Transaction
+from docs_layer.verification import VerificationReport
+
+__all__ = [
+    "Assignment",
+    "ClosedError",
+    "Col",
+    "Column",
+    "CommitUnknownError",
+    "ConflictError",
+    "CorruptionError",
+    "Database",
+    "DatabaseError",
+    "Explanation",
+    "Expression",
+    "ForeignKeyViolation",
+    "IndexRequiredError",
+    "IntegrityError",
+    "Key",
+    "Many",
+    "MemoryStore",
+    "MultipleRowsError",
+    "NoSuchField",
+    "NoSuchTable",
+    "NotFoundError",
+    "One",
+    "Order",
+    "Query",
+    "QueryError",
+    "Ref",
+    "RefColumn",
+    "Relation",
+    "SchemaError",
+    "Snapshot",
+    "SnapshotTooOldError",
+    "Table",
+    "Transaction",
+    "TransactionError",
+    "TransactionTooLargeError",
+    "UniqueViolation",
+    "ValidationError",
+    "Value",
+    "VerificationReport",
+    "asdict",
+    "auto",
+    "col",
+    "follow",
+    "from_dict",
+    "index",
+    "inverse",
+    "open_db",
+    "ref",
+    "table_from_catalog",
+]

@@ -1,0 +1,264 @@
+"""`Query`: an immutable description of wanted rows, bound to what it reads from; runs when it is asked for rows.
+
+Owns the methods a program calls on a query. Every method that narrows gives a new query, so queries may be kept,
+shared between threads and used again; each run on a database takes a fresh snapshot and releases it at exhaustion,
+when the iterator is closed or collected. Errors of meaning (another table's column, a constant of the wrong type) are
+raised where they are written, not when the query runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from typing import Any, Generic, Protocol
+
+from typing_extensions import TypeVar
+
+from docs_layer.bound_tables import BoundTable
+from docs_layer.conditions import ALWAYS, Condition, bind, every
+from docs_layer.cursor import ReadCount, View, Window, count_rows, read_rows
+from docs_layer.definitions import STORED_KINDS
+from docs_layer.errors import IndexRequiredError, MultipleRowsError, NotFoundError, QueryError
+from docs_layer.expressions import Expression, Order, Value
+from docs_layer.nodes import AllOf, OrderNode
+from docs_layer.planner import OrderTerm, Plan, describe_plan, make_plan
+from docs_layer.tables import Table
+
+Row = TypeVar("Row", bound=Table)
+Result = TypeVar("Result")
+
+
+class Source(Protocol):
+    """What queries read from: a database, a snapshot or a transaction."""
+
+    @property
+    def strict(self) -> bool:
+        """Whether full scans are refused."""
+        ...
+
+    @property
+    def sort_memory_bytes(self) -> int:
+        """How much memory a sort may use."""
+        ...
+
+    def table(self, table: type[Table]) -> BoundTable:
+        """Return the table as it is now."""
+        ...
+
+    def view(self, table: type[Table]) -> AbstractContextManager[View]:
+        """Open what one run reads; leaving the context releases it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """How a query finds its rows; `str()` shows it.
+
+    Attributes:
+        table: Name of the table.
+        steps: The plan, one step a line.
+        is_full_scan: Whether the whole table is read to filter or to sort it.
+        suggestion: An index declaration that would avoid that, or None.
+        rows_read: Rows that were looked at, or None if the query was not run.
+        rows_returned: Rows that were the answer, or None if the query was not run.
+    """
+
+    table: str
+    steps: tuple[str, ...]
+    is_full_scan: bool
+    suggestion: str | None
+    rows_read: int | None
+    rows_returned: int | None
+
+    @property
+    def path(self) -> str:
+        """The first step: the path that is read."""
+        return self.steps[0]
+
+    def __str__(self) -> str:
+        lines = [f"{self.table}: {self.steps[0]}", *(f"  {step}" for step in self.steps[1:])]
+        if self.rows_read is not None:
+            lines.append(f"  rows read {self.rows_read}, returned {self.rows_returned}")
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """What was asked for so far, in plain nodes."""
+
+    condition: AllOf = AllOf(())
+    order: tuple[OrderNode, ...] = ()
+    limit: int | None = None
+    offset: int = 0
+
+
+class Query(Generic[Row, Result]):
+    """Rows of one table that answer conditions, in an order. Made by `query(Table)` of a database, snapshot or transaction."""
+
+    __slots__ = ("_bound", "_request", "_source", "_table")
+
+    def __init__(self, source: Source, table: type[Row], request: _Request | None = None) -> None:
+        self._source = source
+        self._table = table
+        self._request = request or _Request()
+        self._bound = _bind(source.table(table), self._request)
+
+    def where(self, *conditions: Expression[Row]) -> Query[Row, Result]:
+        """Keep only rows that answer all of the conditions, too.
+
+        Raises:
+            QueryError: A condition that is no expression, or has no meaning for this table.
+        """
+        for condition in conditions:
+            if not isinstance(condition, Expression):
+                raise QueryError(f"where takes expressions such as Book.year > 2020, not {condition!r}")
+        parts = (*self._request.condition.parts, *(condition.node for condition in conditions))
+        return self._changed(replace(self._request, condition=AllOf(parts)))
+
+    def order_by(self, *terms: Order[Row] | Value[Row, Any]) -> Query[Row, Result]:
+        """Order by columns, `-column` downwards; replaces an order given before. Nulls are lowest.
+
+        Raises:
+            QueryError: A term that is no column of this table, or has no order.
+        """
+        order = []
+        for term in terms:
+            if not isinstance(term, (Order, Value)):
+                raise QueryError(f"order_by takes columns such as Book.title or -Book.year, not {term!r}")
+            order.append(term.node if isinstance(term, Order) else OrderNode(term.node, descending=False))
+        return self._changed(replace(self._request, order=tuple(order)))
+
+    def limit(self, count: int) -> Query[Row, Result]:
+        """Give at most `count` rows."""
+        return self._changed(replace(self._request, limit=_whole_number("limit", count)))
+
+    def offset(self, count: int) -> Query[Row, Result]:
+        """Leave out the first `count` rows; they are read all the same."""
+        return self._changed(replace(self._request, offset=_whole_number("offset", count)))
+
+    def __iter__(self) -> Iterator[Result]:
+        """Stream the rows from one snapshot, in constant memory unless they must be sorted."""
+        return self._run(self._request, ReadCount())
+
+    def all(self) -> list[Result]:
+        """Return the rows as a list."""
+        return list(self._run(self._request, ReadCount()))
+
+    def first(self) -> Result | None:
+        """Return the first row, or None."""
+        found = list(self._run(replace(self._request, limit=_at_most(self._request.limit, 1)), ReadCount()))
+        return found[0] if found else None
+
+    def one(self) -> Result:
+        """Return the only row.
+
+        Raises:
+            NotFoundError: There is none.
+            MultipleRowsError: There is more than one.
+        """
+        found = self.one_or_none()
+        if found is None:
+            raise NotFoundError(self._bound.table.name)
+        return found
+
+    def one_or_none(self) -> Result | None:
+        """Return the only row, or None.
+
+        Raises:
+            MultipleRowsError: There is more than one.
+        """
+        found = list(self._run(replace(self._request, limit=_at_most(self._request.limit, 2)), ReadCount()))
+        if len(found) > 1:
+            raise MultipleRowsError(self._bound.table.name)
+        return found[0] if found else None
+
+    def count(self) -> int:
+        """Return the number of rows; reads only keys where a path ensures the whole condition."""
+        with self._source.view(self._table) as view:
+            plan = self._plan(replace(self._request, order=()), view.table)
+            return count_rows(view, plan, self._window(self._request), ReadCount())
+
+    def exists(self) -> bool:
+        """Return whether there is a row."""
+        return self.first() is not None
+
+    def explain(self, *, run: bool = True) -> Explanation:
+        """Tell how the rows are found.
+
+        Args:
+            run: Whether to run the query to its end and count what it reads.
+        """
+        count = ReadCount()
+        with self._source.view(self._table) as view:
+            plan = _plan(_bind(view.table, self._request))
+            if run:
+                for _ in read_rows(view, plan, self._window(self._request), count):
+                    pass
+        return Explanation(
+            self._bound.table.name,
+            tuple(describe_plan(plan)),
+            plan.is_full_scan,
+            plan.suggestion,
+            count.rows_read if run else None,
+            count.rows_returned if run else None,
+        )
+
+    def __repr__(self) -> str:
+        return f"<query {self._bound.table.name}: {'; '.join(describe_plan(_plan(self._bound)))}>"
+
+    def _changed(self, request: _Request) -> Query[Row, Result]:
+        return Query(self._source, self._table, request)
+
+    def _run(self, request: _Request, count: ReadCount) -> Iterator[Any]:
+        with self._source.view(self._table) as view:
+            yield from read_rows(view, self._plan(request, view.table), self._window(request), count)
+
+    def _plan(self, request: _Request, table: BoundTable) -> Plan:
+        """Plan a request on the table as the view has it; refuse full scans in strict mode."""
+        is_same = table is self._bound.table and request.condition is self._request.condition
+        bound = replace(self._bound, order=_order(table, request)) if is_same else _bind(table, request)
+        plan = _plan(bound)
+        if self._source.strict and plan.is_full_scan:
+            raise IndexRequiredError(table.name, plan.suggestion or "an index for each side of the `or`")
+        return plan
+
+    def _window(self, request: _Request) -> Window:
+        return Window(request.offset, request.limit, self._source.sort_memory_bytes)
+
+
+@dataclass(frozen=True, slots=True)
+class _Bound:
+    """A request whose names and constants were checked against a table."""
+
+    table: BoundTable
+    condition: Condition
+    order: tuple[OrderTerm, ...]
+
+
+def _bind(table: BoundTable, request: _Request) -> _Bound:
+    parts = request.condition.parts
+    condition = every(bind(part, table.scope) for part in parts) if parts else ALWAYS
+    return _Bound(table, condition, _order(table, request))
+
+
+def _order(table: BoundTable, request: _Request) -> tuple[OrderTerm, ...]:
+    terms = tuple(OrderTerm(table.scope.column(node.column), node.descending) for node in request.order)
+    for term in terms:
+        if term.column.kind in STORED_KINDS:
+            raise QueryError(f"{table.name}.{term.column.name}: a {term.column.kind} has no order")
+    return terms
+
+
+def _plan(bound: _Bound) -> Plan:
+    return make_plan(bound.condition, bound.order, bound.table.paths)
+
+
+def _whole_number(name: str, count: object) -> int:
+    if isinstance(count, bool) or not isinstance(count, int) or count < 0:
+        raise QueryError(f"{name} takes a whole number from 0 up, not {count!r}")
+    return count
+
+
+def _at_most(limit: int | None, most: int) -> int:
+    return most if limit is None else min(limit, most)

@@ -1,0 +1,273 @@
+"""`Transaction` and `Snapshot`: the verbs on one view of the database.
+
+Owns the life of a view: a transaction begins when its `with` block is entered, commits when it is left, and rolls back if it
+is left by an exception; a snapshot reads one moment until it is closed. Each call of a transaction does all of its
+writes or none and raises; after an error of a call the block may go on.
+
+A transaction belongs to one thread or task, a snapshot may be used by any number of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from itertools import groupby
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+from typing_extensions import TypeVar
+
+from docs_layer.bound_tables import BoundTable
+from docs_layer.cursor import View
+from docs_layer.errors import NoSuchField, NotFoundError, QueryError, TransactionError
+from docs_layer.expressions import Assignment
+from docs_layer.query import Query
+from docs_layer.rows_write import delete_row, insert_rows, undone_on_error, update_row, upsert_row
+from docs_layer.schema_views import SchemaView
+from docs_layer.sequences import Sequences
+from docs_layer.store import Reader
+from docs_layer.store import Snapshot as StoreSnapshot
+from docs_layer.store import Transaction as StoreTransaction
+from docs_layer.tables import Table
+
+Row = TypeVar("Row", bound=Table)
+
+INSERT_BATCH = 1000
+"""Rows that one store insert takes."""
+
+
+class Home(Protocol):
+    """What views need of the database they belong to."""
+
+    @property
+    def strict(self) -> bool:
+        """Whether full scans are refused."""
+        ...
+
+    @property
+    def sort_memory_bytes(self) -> int:
+        """How much memory a sort may use."""
+        ...
+
+    @property
+    def sequences(self) -> Sequences:
+        """Automatic ids."""
+        ...
+
+
+def read_row(reader: Reader, table: BoundTable, key: Any) -> Any:
+    """Return the row with a primary key, or None."""
+    stored = reader.get(table.row_prefix + table.encode_key(key))
+    return None if stored is None else table.show(table.codec.decode(stored))
+
+
+class Snapshot:
+    """One moment of the database; what is written later is not seen. A context manager that closes itself."""
+
+    def __init__(self, home: Home, snapshot: StoreSnapshot, schema: SchemaView) -> None:
+        self._home = home
+        self._snapshot = snapshot
+        self._schema = schema
+        self.strict = home.strict
+        self.sort_memory_bytes = home.sort_memory_bytes
+
+    def get(self, table: type[Row], key: Any) -> Row | None:
+        """Return the row with this primary key (a tuple where it is composite), or None."""
+        row: Row | None = read_row(self._snapshot, self._schema.table(table), key)
+        return row
+
+    def one(self, table: type[Row], key: Any) -> Row:
+        """Return the row with this primary key.
+
+        Raises:
+            NotFoundError: It is not there.
+        """
+        row: Row | None = read_row(self._snapshot, self._schema.table(table), key)
+        if row is None:
+            raise NotFoundError(self._schema.table(table).name, key)
+        return row
+
+    def query(self, table: type[Row]) -> Query[Row, Row]:
+        """Begin a query that reads this moment."""
+        return Query(self, table)
+
+    def table(self, table: type[Table]) -> BoundTable:
+        """Return the table as of this moment, for queries."""
+        return self._schema.table(table)
+
+    @contextmanager
+    def view(self, table: type[Table]) -> Iterator[View]:
+        """Open what one run of a query reads."""
+        yield View(self._snapshot, self._schema.table(table), is_live=False)
+
+    def close(self) -> None:
+        """Release the moment; a second call does nothing."""
+        self._snapshot.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class Transaction:
+    """Reads and writes that happen together or not at all; serializable."""
+
+    def __init__(self, home: Home, transaction: StoreTransaction, schema: SchemaView) -> None:
+        self._home = home
+        self._transaction = transaction
+        self._schema = schema
+        self.strict = home.strict
+        self.sort_memory_bytes = home.sort_memory_bytes
+
+    def get(self, table: type[Row], key: Any) -> Row | None:
+        """Return the row with this primary key (a tuple where it is composite), or None; sees own writes."""
+        row: Row | None = read_row(self._transaction, self._schema.table(table), key)
+        return row
+
+    def one(self, table: type[Row], key: Any) -> Row:
+        """Return the row with this primary key.
+
+        Raises:
+            NotFoundError: It is not there.
+        """
+        row = self.get(table, key)
+        if row is None:
+            raise NotFoundError(self._schema.table(table).name, key)
+        return row
+
+    def query(self, table: type[Row]) -> Query[Row, Row]:
+        """Begin a query that reads this transaction's view, own writes included."""
+        return Query(self, table)
+
+    def insert(self, row: Row) -> Row:
+        """Insert a row and return it as it will be read, with its automatic key; the argument stays as it is.
+
+        Raises:
+            ValidationError: A value that its column refuses.
+            UniqueViolation: Its key or a unique value is already there.
+            ForeignKeyViolation: It refers to a row that is not there.
+        """
+        table = self._schema.table(type(row))
+        inserted: Row = insert_rows(self._transaction, table, (row,), self._home.sequences)[0]
+        return inserted
+
+    def insert_many(self, rows: Iterable[Row]) -> list[Row]:
+        """Insert rows, all or none; read as far as they come, written in batches of 1,000.
+
+        Returns and raises as `insert`. References are checked batch by batch: parents come before children.
+        """
+        inserted: list[Row] = []
+        with undone_on_error(self._transaction):
+            for kind, group in groupby(rows, type):
+                table = self._schema.table(kind)
+                for batch in _batches(group):
+                    inserted += insert_rows(self._transaction, table, batch, self._home.sequences)
+        return inserted
+
+    def update(self, table: type[Row], key: Any, *assignments: Assignment[Row], **values: Any) -> Row:
+        """Change columns of one row, as `Book.year.to(2024)` or `year=2024`, and return it as it will be read.
+
+        Raises:
+            NotFoundError: It is not there.
+            NoSuchField: No column has this name; names the nearest one.
+            ValidationError, UniqueViolation, ForeignKeyViolation: As for `insert`.
+        """
+        bound = self._schema.table(table)
+        updated: Row = update_row(self._transaction, bound, key, _changes(bound, assignments, values))
+        return updated
+
+    def upsert(self, row: Row) -> Row:
+        """Insert a row, or replace the one that has its primary key. Returns and raises as `insert`."""
+        bound = self._schema.table(type(row))
+        written: Row = upsert_row(self._transaction, bound, row, self._home.sequences)
+        return written
+
+    def delete(self, table: type[Row], key: Any) -> bool:
+        """Delete one row; return whether it was there.
+
+        Raises:
+            ForeignKeyViolation: Another row still refers to it; names the referrers.
+        """
+        return delete_row(self._transaction, self._schema.table(table), key)
+
+    def table(self, table: type[Table]) -> BoundTable:
+        """Return the table as of this transaction, for queries."""
+        return self._schema.table(table)
+
+    @contextmanager
+    def view(self, table: type[Table]) -> Iterator[View]:
+        """Open what one run of a query reads."""
+        yield View(self._transaction, self._schema.table(table), is_live=True)
+
+
+class TransactionBlock:
+    """What `db.transaction()` gives: begins when entered, commits or rolls back when left."""
+
+    def __init__(
+        self, begin: Callable[[], tuple[Transaction, StoreTransaction]], end: Callable[[], None], sync: bool | None
+    ) -> None:
+        self._begin = begin
+        self._end = end
+        self._sync = sync
+        self._store_transaction: StoreTransaction | None = None
+
+    def __enter__(self) -> Transaction:
+        if self._store_transaction is not None:
+            raise TransactionError("a transaction can be entered once; call transaction() again")
+        transaction, self._store_transaction = self._begin()
+        return transaction
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Commit, or roll back if the block raised.
+
+        Raises:
+            ConflictError: A concurrent commit changed what was read; run the whole block again.
+        """
+        self._end()
+        if self._store_transaction is None:
+            raise TransactionError("the transaction was never entered")
+        if kind is None:
+            self._store_transaction.commit(sync=self._sync)
+        else:
+            self._store_transaction.rollback()
+
+
+def _batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
+    batch: list[Row] = []
+    for row in rows:
+        batch.append(row)
+        if len(batch) == INSERT_BATCH:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _changes(
+    table: BoundTable, assignments: Iterable[Assignment[Any]], values: dict[str, Any]
+) -> dict[str, Any]:
+    """Merge both ways to name new values; refuse unknown names and a column named twice."""
+    changes: dict[str, Any] = {}
+    columns = table.scope.columns
+    for assignment in assignments:
+        if not isinstance(assignment, Assignment):
+            raise QueryError(f"update takes assignments such as Book.year.to(2024), not {assignment!r}")
+        name = table.scope.column(assignment.node.column).name
+        if name in changes:
+            raise QueryError(f"{table.name}.{name} is set twice")
+        changes[name] = assignment.node.value
+    for name, value in values.items():
+        if name not in columns:
+            raise NoSuchField(table.name, name, columns)
+        if name in changes:
+            raise QueryError(f"{table.name}.{name} is set twice")
+        changes[name] = value
+    return changes
+
+

@@ -1,0 +1,86 @@
+"""Creating a database: the first log, the first manifest, CURRENT, in an order that a crash may interrupt anywhere.
+
+    directory (parent synced) -> log 1, empty, synced -> manifest 2, synced -> directory synced -> CURRENT -> synced
+
+Until CURRENT is there nothing was acknowledged, so a directory with the remains of an interrupted creation is simply
+created again, with numbers above those that are in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lsm.environment import Directory, Environment
+from lsm.errors import CorruptionError, MissingFileError, NotADatabaseError
+from lsm.filenames import CURRENT_TEMPORARY, LOCK, MAINTENANCE, PRESENCE, SHARED, parse_name
+from lsm.manifest import Manifest, write_current, write_manifest
+from lsm.options import Options
+from lsm.version import LogReference, empty_version
+from lsm.write_ahead_log.header import LOG_HEADER_BYTES, LogHeader
+from lsm.write_ahead_log.writer import create_log
+
+_OURS = frozenset({CURRENT_TEMPORARY, LOCK, MAINTENANCE, PRESENCE, SHARED})
+
+
+def open_or_create_directory(environment: Environment, path: str, options: Options) -> Directory:
+    """Open the directory at `path`, made and durable in its parent if it is missing and may be created.
+
+    Raises `NotADatabaseError` when it is missing and may not be created, `StorageError`.
+    """
+    filesystem = environment.filesystem
+    try:
+        return filesystem.open_directory(path)
+    except MissingFileError:
+        if not options.create_if_missing:
+            raise NotADatabaseError(path, "there is no such directory") from None
+    filesystem.create_directory(path)
+    parent = filesystem.open_directory(filesystem.parent(path))
+    try:
+        parent.sync()
+    finally:
+        parent.close()
+    return filesystem.open_directory(path)
+
+
+def check_creatable(directory: Directory, names: Sequence[str], options: Options) -> None:
+    """Raise unless a new database may be made in a directory with these names, among which CURRENT is not.
+
+    Raises `CorruptionError` when there was a database, `NotADatabaseError` when there are other files, or none may be
+    created.
+    """
+    numbered = [parse_name(name) for name in names]
+    for name, found in zip(names, numbered, strict=True):
+        if found is not None and (found[0] == "table" or (found[0] == "log" and _holds_frames(directory, name))):
+            raise CorruptionError(f"{directory.path}/CURRENT", 0, f"CURRENT is missing, but there is {name}")
+    foreign = [name for name, found in zip(names, numbered, strict=True) if found is None and name not in _OURS]
+    if foreign:
+        raise NotADatabaseError(directory.path, f"no database, but other files: {', '.join(foreign[:3])}")
+    if not options.create_if_missing:
+        raise NotADatabaseError(directory.path, "there is no database in this directory")
+
+
+def create_database(environment: Environment, directory: Directory, names: Sequence[str], options: Options) -> Manifest:
+    """Make an empty database; return its manifest. Durable when it returns. Raises `StorageError`."""
+    numbers = [found[1] for found in map(parse_name, names) if found is not None]
+    first = max(numbers, default=0) + 1
+    identity, incarnation = (int.from_bytes(environment.random_bytes(8), "little") for _ in range(2))
+    log = create_log(directory, LogHeader(identity, incarnation, first))
+    log.file.sync()
+    log.file.close()
+    manifest = Manifest(
+        number=first + 1,
+        previous_number=None,
+        oldest_log=LogReference(first, identity),
+        version=empty_version(options.level_count),
+        next_file_number=first + 2,
+    )
+    write_current(directory, manifest.number, write_manifest(directory, manifest))
+    return manifest
+
+
+def _holds_frames(directory: Directory, name: str) -> bool:
+    file = directory.open(name, "read")
+    try:
+        return file.size() > LOG_HEADER_BYTES
+    finally:
+        file.close()

@@ -1,0 +1,97 @@
+"""Iterators that a user holds: entries or keys of a view, chunk by chunk, until closed, exhausted or collected.
+
+An iterator pins its view (memtables and table files) while it lives. Its first chunks are small, so that taking a few
+entries is cheap; the chunks grow, so that a long scan costs little for each entry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from types import TracebackType
+from typing import Generic, Self, TypeVar
+
+from lsm.core import Core
+from lsm.errors import ClosedError
+from lsm.keys import user_keys
+
+Item = TypeVar("Item")
+Chunk = tuple[list[bytes], list[bytes]]
+"""Keys and the values beside them; the values are empty when only keys were asked for."""
+
+
+class Scan(Generic[Item], Iterator[Item]):
+    """An iterator over a view that never changes, whatever is written, flushed or compacted meanwhile.
+
+    For one thread at a time. `close()` releases the view at once; using the iterator afterwards, or after the database
+    was closed, raises `ClosedError` (at the latest at the end of the chunk that was already read). A `for` loop runs
+    on the generator inside, which spares a call for each entry.
+    """
+
+    def __init__(self, core: Core, chunks: Iterator[Chunk], *, values: bool) -> None:
+        self._core = core
+        self._chunks = chunks
+        self._closed = False
+        self._items: Iterator[Item] = self._walk(values)
+
+    def __iter__(self) -> Iterator[Item]:
+        """Return the generator of items; raise `ClosedError` if this was closed."""
+        self._check()
+        return self._items
+
+    def __next__(self) -> Item:
+        """Return the next item; raise `ClosedError` if this was closed."""
+        self._check()
+        return next(self._items)
+
+    def __enter__(self) -> Self:
+        """Return the iterator itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close it."""
+        self.close()
+
+    def close(self) -> None:
+        """Release the view. Closing twice is allowed."""
+        self._closed = True
+        close = getattr(self._chunks, "close", None)
+        if close is not None:
+            close()
+
+    def _check(self) -> None:
+        if self._closed:
+            raise ClosedError("the iterator was closed")
+        if self._core.closed is not None:
+            raise self._core.closed
+
+    def _walk(self, values: bool) -> Iterator[Item]:
+        for keys, entry_values in self._chunks:
+            self._check()
+            items: Iterable[object] = zip(keys, entry_values, strict=True) if values else keys
+            yield from items  # type: ignore[misc]  # pairs or keys: the caller's type says which
+        self._check()
+
+
+def limited(
+    chunks: Iterator[tuple[list[bytes], list[Item]]], limit: int | None
+) -> Iterator[tuple[list[bytes], list[Item]]]:
+    """Yield the chunks up to `limit` entries in all; the chunk source is closed as soon as they are reached."""
+    if limit is None:
+        yield from chunks
+        return
+    left = limit
+    while left > 0:
+        chunk = next(chunks, None)
+        if chunk is None:
+            return
+        keys, values = chunk
+        yield (keys, values) if len(keys) <= left else (keys[:left], values[:left])
+        left -= len(keys)
+
+
+def as_users(chunks: Iterator[tuple[list[bytes], list[Item]]]) -> Iterator[tuple[list[bytes], list[Item]]]:
+    """Yield the chunks with users' keys."""
+    for keys, values in chunks:
+        yield user_keys(keys), values

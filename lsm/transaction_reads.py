@@ -1,0 +1,199 @@
+"""The reads of a transaction: its view, its own writes above it, and a memory of what was read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from lsm.commit.validation import ReadSet
+from lsm.core import Core
+from lsm.iteration import Chunk, Scan, as_users, limited
+from lsm.keys import (
+    EPOCH_KEY,
+    counter_key,
+    counter_name,
+    decode_integer,
+    internal_key,
+    internal_range,
+)
+from lsm.memtable import Memtable
+from lsm.merging import Source, merge
+from lsm.runs import MISSING, Value
+from lsm.state import State, View
+from lsm.transaction_changes import Add, Append, Change, DeleteRange, Put
+
+
+class OwnWrites:
+    """What a transaction has written, for its own reads; replaced as a whole by a rollback to a mark."""
+
+    __slots__ = ("added", "memtable", "sequence")
+
+    def __init__(self, core: Core) -> None:
+        self.memtable: Memtable = core.new_memtable(0)
+        self.sequence = 0
+        self.added: dict[bytes, int] = {}
+        """What was added to counters since their last own deletion."""
+
+    def show(self, change: Change) -> None:
+        """Make one write visible."""
+        self.sequence += 1
+        match change:
+            case Put(key, value):
+                self.memtable.put(key, value, self.sequence)
+            case DeleteRange(start, stop):
+                self.memtable.delete_range(start, stop, self.sequence)
+                self.added = {key: delta for key, delta in self.added.items() if not start <= key < stop}
+            case Add(key, delta):
+                self.added[key] = self.added.get(key, 0) + delta
+            case Append():
+                pass  # a log is read through snapshots, after its positions were given
+
+
+class TransactionReads:
+    """Reads for one thread. With a `ReadSet` they are remembered and validated at commit; with None they are not."""
+
+    def __init__(self, core: Core, view: View, reads: ReadSet | None, own: OwnWrites) -> None:
+        self._core = core
+        self._state: State
+        self._state, self._sequence = view
+        self._reads = reads
+        self._own = own
+
+    def get(self, key: bytes, default: bytes | None = None) -> bytes | None:
+        """Return the value of `key`, or `default`; validated at commit unless the transaction wrote the key itself."""
+        self._check_open()
+        value = self._lookup(internal_key(key))
+        return default if value is None else value
+
+    def multi_get(self, keys: Sequence[bytes]) -> list[bytes | None]:
+        """Return the values of `keys` in their order, None for absent ones; each validated as by `get`."""
+        self._check_open()
+        wanted = list(map(internal_key, keys))
+        own = [self._own.memtable.get(key, self._own.sequence) for key in wanted]
+        asked = [key for key, value in zip(wanted, own, strict=True) if value is MISSING]
+        for key in asked:
+            self._remember_key(key)
+        found = iter(self._state.multi_get(asked, self._sequence))
+        return [next(found) if value is MISSING else value for value in own]
+
+    def exists(self, keys: Sequence[bytes]) -> list[bool]:
+        """Tell for each key whether it exists. Validated as presence only: an overwrite by others is no conflict."""
+        self._check_open()
+        answers: list[bool] = []
+        for key in map(internal_key, keys):
+            value = self._own.memtable.get(key, self._own.sequence)
+            if value is MISSING:
+                value = self._state.get(key, self._sequence)
+                if self._reads is not None:
+                    self._reads.add_presence(key, present=value is not None)
+                    self._check_size()
+            answers.append(value is not None)
+        return answers
+
+    def scan(
+        self,
+        start: bytes | None = None,
+        stop: bytes | None = None,
+        *,
+        prefix: bytes | None = None,
+        reverse: bool = False,
+        limit: int | None = None,
+    ) -> Scan[tuple[bytes, bytes]]:
+        """Iterate over entries as `Database.scan`, own writes as of this call included.
+
+        Validated is the range from its beginning to the last chunk handed out.
+        """
+        chunks = self.scan_chunks(start, stop, prefix=prefix, reverse=reverse, limit=limit)
+        return Scan(self._core, chunks, values=True)
+
+    def scan_chunks(
+        self,
+        start: bytes | None = None,
+        stop: bytes | None = None,
+        *,
+        prefix: bytes | None = None,
+        reverse: bool = False,
+        limit: int | None = None,
+        values: bool = True,
+    ) -> Iterator[Chunk]:
+        """Iterate as `scan`, by pairs of lists (keys, values)."""
+        self._check_open()
+        low, high = internal_range(start, stop, prefix)
+        merged = limited(self._merged(low, high, reverse=reverse, limit=limit, values=values), limit)
+        return as_users(self._remembered(merged, low, high, reverse=reverse))
+
+    def counter(self, name: bytes) -> int:
+        """Return the value of a counter with what this transaction added; validated."""
+        self._check_open()
+        key = counter_key(name)
+        return decode_integer(self._lookup(key)) + self._own.added.get(key, 0)
+
+    def counters(self, start: bytes, stop: bytes) -> Iterator[tuple[bytes, int]]:
+        """Iterate over (name, value) of the counters with start <= name < stop; validated."""
+        self._check_open()
+        low, high = counter_key(start), counter_key(stop)
+        totals = {key: delta for key, delta in self._own.added.items() if low <= key < high}
+        merged = self._merged(low, high, reverse=False, limit=None, values=True)
+        for keys, values in self._remembered(merged, low, high, reverse=False):
+            for key, value in zip(keys, values, strict=True):
+                totals[key] = totals.get(key, 0) + decode_integer(value)
+        return iter([(counter_name(key), totals[key]) for key in sorted(totals)])
+
+    @property
+    def epoch(self) -> int:
+        """The number of `bump_epoch` calls committed before this transaction; every transaction that writes checks it."""
+        self._check_open()
+        for since, epoch in reversed(self._core.epochs):
+            if since <= self._sequence:
+                return epoch
+        return decode_integer(self._state.get(EPOCH_KEY, self._sequence))
+
+    def _lookup(self, key: bytes) -> Value:
+        """Return the value of an internal key and remember that it was read."""
+        value = self._own.memtable.get(key, self._own.sequence)
+        if value is not MISSING:
+            return value
+        self._remember_key(key)
+        return self._state.get(key, self._sequence)
+
+    def _remember_key(self, key: bytes) -> None:
+        if self._reads is not None:
+            self._reads.add_key(key)
+            self._check_size()
+
+    def _merged(
+        self, low: bytes, high: bytes, *, reverse: bool, limit: int | None, values: bool
+    ) -> Iterator[tuple[list[bytes], list[Value]]]:
+        """Yield the entries of view and own writes together, those of the own writes as of this call."""
+        below = self._state.scan(low, high, self._sequence, reverse=reverse, limit_hint=limit, values=values)
+        memtable, sequence = self._own.memtable, self._own.sequence
+        if memtable.last_sequence == 0:
+            return ((keys, list[Value](entries)) for keys, entries in below)
+        padded = ((keys, list[Value](entries) if values else [b""] * len(keys)) for keys, entries in below)
+        own = Source(memtable.runs(low, high, sequence, reverse), memtable.range_tombstones(sequence))
+        return merge([own, Source(padded)], reverse=reverse)
+
+    def _remembered(
+        self, runs: Iterator[tuple[list[bytes], list[Value]]], low: bytes, high: bytes, *, reverse: bool
+    ) -> Iterator[Chunk]:
+        """Hand out chunks, and remember the range up to the end of each before it is handed out."""
+        for keys, values in runs:
+            if reverse:
+                self._remember_range(keys[-1], high)
+                high = keys[-1]
+            else:
+                self._remember_range(low, keys[-1] + b"\x00")
+                low = keys[-1] + b"\x00"
+            yield keys, [value for value in values if value is not None]
+        self._remember_range(low, high)
+
+    def _remember_range(self, low: bytes, high: bytes) -> None:
+        if self._reads is not None and low < high:
+            self._reads.add_range(low, high)
+            self._check_size()
+
+    def _check_open(self) -> None:
+        if self._core.closed is not None:
+            raise self._core.closed
+
+    def _check_size(self) -> None:
+        """Raise `TransactionTooLargeError` when more is remembered than allowed."""

@@ -220,26 +220,26 @@ def shortened_bounds(bounds: Sequence[Bounds], within: Range) -> list[Bounds]:
         return []
     start, stop = within
     lows = [max(shortened_smallest(bounds[0][0]), start)]
-    lows += [_short_above(low, high) for (_, high), (low, _) in pairwise(bounds) if high is not None]
-    highs = [_short_below(high, low) for (_, high), low in zip(bounds, lows[1:], strict=False) if high is not None]
-    last = bounds[-1][1]
-    if last is not None:
-        last = shortened_largest(last) if stop is None else _short_below(last, stop)
-    return list(zip(lows, [*highs, last], strict=True))
+    lows += [_short_above(low, high) for (_, high), (low, _) in pairwise(bounds)]
+    limits = [*lows[1:], stop]
+    highs = [_short_below(high, limit) for (_, high), limit in zip(bounds, limits, strict=True)]
+    return list(zip(lows, highs, strict=True))
 
 
-def _short_above(key: bytes, limit: bytes) -> bytes:
-    """Return a lower bound of `key` that is above `limit`, which is itself below `key`."""
+def _short_above(key: bytes, limit: bytes | None) -> bytes:
+    """Return a lower bound of `key` that is above `limit`, which is itself below `key`; None = no limit."""
     length = BOUND_BYTES
-    while shortened_smallest(key, length) <= limit:
+    while limit is not None and length < len(key) and shortened_smallest(key, length) <= limit:
         length *= 2
     return shortened_smallest(key, length)
 
 
-def _short_below(key: bytes, limit: bytes) -> bytes:
-    """Return an upper bound of `key` that is below `limit`, which is itself above `key`."""
+def _short_below(key: bytes | None, limit: bytes | None) -> bytes | None:
+    """Return an upper bound of `key` that is below `limit`, which is itself above `key`; None = no end, no limit."""
+    if key is None:
+        return None
     length = BOUND_BYTES
-    while shortened_largest(key, length) >= limit:
+    while limit is not None and length < len(key) and shortened_largest(key, length) >= limit:
         length *= 2
     return shortened_largest(key, length)
 

@@ -70,9 +70,27 @@ class BoundTable:
     """
 
     __slots__ = (
-        "automatic", "codec", "decode_key", "definition", "encode_key", "entry", "id_sequence", "indexes",
-        "is_whole", "key_columns", "key_of", "name", "paths", "primary_of_row", "references", "referrers", "row_prefix",
-        "scope", "show", "struct", "to_struct",
+        "automatic",
+        "codec",
+        "decode_key",
+        "definition",
+        "encode_key",
+        "entry",
+        "id_sequence",
+        "indexes",
+        "is_whole",
+        "key_columns",
+        "key_of",
+        "name",
+        "paths",
+        "primary_of_row",
+        "references",
+        "referrers",
+        "row_prefix",
+        "scope",
+        "show",
+        "struct",
+        "to_struct",
     )
 
     def __init__(self, definition: TableDefinition, catalog: Catalog) -> None:
@@ -90,14 +108,17 @@ class BoundTable:
         self.automatic = definition.key[0] if definition.automatic else None
         self.id_sequence = row_id_sequence(entry.number)
         shapes = column_shapes(entry)
-        self.scope = Scope(entry.name, definition.row_type, {
-            name: shape for name, shape in shapes.items() if name in definition.columns
-        })
+        self.scope = Scope(
+            entry.name,
+            definition.row_type,
+            {name: shape for name, shape in shapes.items() if name in definition.columns},
+        )
         self._bind_rows(catalog)
         self._bind_keys(shapes)
         self.references = tuple(
             Reference(field.name, catalog.table_numbered(field.references))
-            for field in entry.fields if field.references is not None
+            for field in entry.fields
+            if field.references is not None
         )
         self.referrers = tuple(_referrers(entry, catalog))
 
@@ -114,8 +135,11 @@ class BoundTable:
             _constrained_struct(self.definition, ordered),
             layouts,
             {field.number: field.default for field in ordered if field.default is not None},
-            {name: column.options.check for name, column in self.definition.columns.items()
-             if column.options.check is not None},
+            {
+                name: column.options.check
+                for name, column in self.definition.columns.items()
+                if column.options.check is not None
+            },
         )
         shared = list(self.definition.columns)
         self.show: Callable[[Any], Any] = _same if self.is_whole else _projector(row_type, shared)
@@ -283,5 +307,6 @@ def _constrained(column: ColumnDefinition) -> Any:
         meta = Meta(tz=False)
     else:
         return column.annotation
-    inner = Annotated[column.bare_annotation, meta]
+    bare: Any = column.bare_annotation
+    inner: Any = Annotated[bare, meta]
     return inner | None if column.nullable else inner

@@ -210,5 +210,6 @@ def _check(entry: TableEntry, layouts: tuple[LayoutEntry, ...]) -> None:
     named = set(entry.key) | {term.field for index in entry.indexes for term in index.terms}
     named |= {field for layout in layouts for field in layout.fields}
     if not layouts or not entry.key or not named <= numbers or set(layouts[-1].fields) != numbers:
-        raise CorruptionError("catalog", f"the entry of table {entry.name} contradicts itself",
-                              key=catalog_table_key(entry.number))
+        raise CorruptionError(
+            "catalog", f"the entry of table {entry.name} contradicts itself", key=catalog_table_key(entry.number)
+        )

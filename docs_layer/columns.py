@@ -17,7 +17,7 @@ from docs_layer.expressions import Column, RefColumn, Relation
 Kind = TypeVar("Kind")
 Owner = TypeVar("Owner")
 Target = TypeVar("Target")
-TargetOut = TypeVar("TargetOut", covariant=True)
+Target_co = TypeVar("Target_co", covariant=True)
 KeyKind = TypeVar("KeyKind", default=int)
 
 
@@ -61,22 +61,22 @@ if TYPE_CHECKING:
         def __get__(self, row: Any, table: Any) -> Any: ...
         def __set__(self, row: Any, value: KeyKind) -> None: ...
 
-    class Many(Generic[TargetOut]):
+    class Many(Generic[Target_co]):
         """The rows of another table that refer to this one."""
 
         @overload
-        def __get__(self, row: None, table: type[Owner]) -> Relation[Owner, TargetOut]: ...
+        def __get__(self, row: None, table: type[Owner]) -> Relation[Owner, Target_co]: ...
         @overload
-        def __get__(self, row: object, table: Any) -> tuple[TargetOut, ...]: ...
+        def __get__(self, row: object, table: Any) -> tuple[Target_co, ...]: ...
         def __get__(self, row: Any, table: Any) -> Any: ...
 
-    class One(Generic[TargetOut]):
+    class One(Generic[Target_co]):
         """The row of another table that this one refers to."""
 
         @overload
-        def __get__(self, row: None, table: type[Owner]) -> Relation[Owner, TargetOut]: ...
+        def __get__(self, row: None, table: type[Owner]) -> Relation[Owner, Target_co]: ...
         @overload
-        def __get__(self, row: object, table: Any) -> TargetOut: ...
+        def __get__(self, row: object, table: Any) -> Target_co: ...
         def __get__(self, row: Any, table: Any) -> Any: ...
 
 else:
@@ -84,30 +84,30 @@ else:
     class Col:
         """A column; `Col[T]` holds a T."""
 
-        def __class_getitem__(cls, kind):
+        def __class_getitem__(cls, kind: Any) -> Any:
             return Annotated[kind, ColumnMarker("column")]
 
     class Key:
         """A column of the primary key; several make it composite, in the order they stand."""
 
-        def __class_getitem__(cls, kind):
+        def __class_getitem__(cls, kind: Any) -> Any:
             return Annotated[kind, ColumnMarker("key")]
 
     class Ref:
         """A column that holds the primary key of a row of `Target`; `Ref[Country, str]` where that key is a str."""
 
-        def __class_getitem__(cls, parameters):
+        def __class_getitem__(cls, parameters: Any) -> Any:
             target, kind = parameters if isinstance(parameters, tuple) else (parameters, int)
             return Annotated[kind, ColumnMarker("reference", target)]
 
     class Many:
         """The rows of another table that refer to this one."""
 
-        def __class_getitem__(cls, target):
+        def __class_getitem__(cls, target: Any) -> Any:
             return Annotated[Any, ColumnMarker("many", target)]
 
     class One:
         """The row of another table that this one refers to."""
 
-        def __class_getitem__(cls, target):
+        def __class_getitem__(cls, target: Any) -> Any:
             return Annotated[Any, ColumnMarker("one", target)]

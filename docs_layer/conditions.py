@@ -121,7 +121,16 @@ def bind(node: Node, scope: Scope) -> Condition:
             return some(bind(part, scope) for part in node.parts)
         case Compare() | IsIn() | StartsWith():
             column = scope.column(node.column)
-            return Within(column, _values(node, column, scope.table))
+            return _leaf(column, _values(node, column, scope.table))
+
+
+def _leaf(column: ColumnShape, values: IntervalSet) -> Condition:
+    """Return the condition that a column lies in a set, in its simplest form; null is no value of some columns."""
+    if not column.nullable:
+        values = intersection(values, VALUE_SET)
+    if values == NOTHING:
+        return NEVER
+    return ALWAYS if values == (EVERYTHING if column.nullable else VALUE_SET) else Within(column, values)
 
 
 def every(parts: Iterable[Condition]) -> Condition:
@@ -151,7 +160,7 @@ def negate(condition: Condition) -> Condition:
     """Return the opposite; it holds for a null where the condition does not."""
     match condition:
         case Within():
-            return Within(condition.column, complement(condition.values))
+            return _leaf(condition.column, complement(condition.values))
         case Every():
             return Some(tuple(negate(part) for part in condition.parts))
         case Some():
@@ -212,8 +221,9 @@ def _cuts(value: object, column: ColumnShape, table: str) -> tuple[Cut, Cut]:
             return _NUMBERS[column.kind](value)
         encoded = component_encoder(column.kind)(value)
     except (UnencodableError, _NoNumberError) as error:
-        raise QueryError(f"{table}.{column.name} is of kind {column.kind}: it cannot be compared with "
-                         f"{value!r}") from error
+        raise QueryError(
+            f"{table}.{column.name} is of kind {column.kind}: it cannot be compared with {value!r}"
+        ) from error
     return Cut(encoded, 0, value), Cut(encoded, 1, value)
 
 

@@ -1,7 +1,7 @@
 """Executes a plan on a view: reads branches in chunks, tests what is left, sorts if it must, skips and stops.
 
-Owns memory bounds: a stream holds one chunk; an order that no path gives keeps a heap of limit + offset rows if that is small,
-else all rows up to a budget. Rows of an index are fetched a chunk at a time with one `multi_get`.
+Owns memory bounds: a stream holds one chunk; an order that no path gives keeps a heap of limit + offset rows if that
+is small, else all rows up to a budget. Rows of an index are fetched a chunk at a time with one `multi_get`.
 
 On a snapshot an entry without its row is damage. In a transaction it may be that the program deleted or changed the row
 since the scan began; such rows are skipped, and the whole condition is tested again on what is read.

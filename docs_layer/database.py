@@ -1,9 +1,9 @@
 """`open_db` and `Database`: wires store, catalog and verbs; every call on a database is a transaction of its own.
 
-Owns retries: a call that meets a conflict is run again, after a random pause that doubles; a `with db.transaction()` block
-cannot be run again by the library, so there the conflict is raised (`db.run(function)` is the form that repeats).
-Owns the guard against a write on `db` beside an open transaction of the same thread or task, which would wait for nobody
-and see nothing of it.
+Owns retries: a call that meets a conflict is run again, after a random pause that doubles; a `with db.transaction()`
+block cannot be run again by the library, so there the conflict is raised (`db.run(function)` is the form that
+repeats). Owns the guard against a write on `db` beside an open transaction of the same thread or task, which would
+wait for nobody and see nothing of it.
 
 Thread safety: a `Database` may be used by any number of threads and tasks.
 

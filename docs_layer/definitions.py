@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from functools import partial
 from types import NoneType, UnionType
 from typing import Annotated, Any, Final
 from uuid import UUID
@@ -127,7 +128,7 @@ def _resolve_hints(table: type[Table], name: str, tables: Mapping[str, type[Tabl
             f"the annotations name {error.name!r}, which is neither in the module nor in tables=[...]", table=name
         ) from error
     for base in table.__mro__:
-        own = base.__dict__.get("__annotations__")
+        own = base.__dict__.get("__annotations__")  # noqa: RUF063 - the dict itself is changed
         if own and issubclass(base, Table):
             own.update({field: hints[field] for field in own if field in hints})
     return hints
@@ -136,14 +137,19 @@ def _resolve_hints(table: type[Table], name: str, tables: Mapping[str, type[Tabl
 def _struct_defaults(table: type[Table]) -> dict[str, Callable[[], Any] | None]:
     """Return for each column what makes its default."""
     makers: dict[str, Callable[[], Any] | None] = {}
-    for field in msgspec.structs.fields(table):
+    struct: Any = table  # checkers see a plain class
+    for field in msgspec.structs.fields(struct):
         if field.default_factory is not msgspec.NODEFAULT:
             makers[field.name] = field.default_factory
         elif field.default is not msgspec.NODEFAULT:
-            makers[field.name] = lambda value=field.default: value
+            makers[field.name] = partial(_same, field.default)
         else:
             makers[field.name] = None
     return makers
+
+
+def _same(value: object) -> object:
+    return value
 
 
 def _marker(hint: Any) -> ColumnMarker:
@@ -164,16 +170,20 @@ def _read_column(
 ) -> ColumnDefinition:
     marker = _marker(hint)
     if marker.role not in {"key", "column", "reference"}:
-        raise SchemaError("annotate it as Key[...], Col[...] or Ref[...], or relations with inverse() or follow()",
-                          table=table, field=name)
+        raise SchemaError(
+            "annotate it as Key[...], Col[...] or Ref[...], or relations with inverse() or follow()",
+            table=table,
+            field=name,
+        )
     annotation = _plain(hint)
     inner, nullable = _without_none(annotation)
     kind = _kind_of(table, name, inner)
     if kind == "datetime" and not options.time_zone:
         kind = "datetime_naive"
     if kind in STORED_KINDS and (marker.role != "column" or options.unique):
-        raise SchemaError(f"a {kind} is stored only: it can be neither key nor reference nor unique",
-                          table=table, field=name)
+        raise SchemaError(
+            f"a {kind} is stored only: it can be neither key nor reference nor unique", table=table, field=name
+        )
     references = None
     if marker.role == "reference":
         references = _target_name(table, name, marker.target, tables)
@@ -224,9 +234,7 @@ def _target_name(table: str, name: str, target: Any, tables: Mapping[str, type[T
     return table_name(target)
 
 
-def _check_key(
-    table: str, columns: Mapping[str, ColumnDefinition], key: tuple[str, ...], automatic: list[str]
-) -> None:
+def _check_key(table: str, columns: Mapping[str, ColumnDefinition], key: tuple[str, ...], automatic: list[str]) -> None:
     if not key:
         raise SchemaError("it has no primary key: annotate a column as Key[...]", table=table)
     for field in key:
@@ -293,8 +301,9 @@ def _read_index(table: str, columns: Mapping[str, ColumnDefinition], declared: I
         if column not in columns:
             raise NoSuchField(table, column, columns)
         if columns[column].kind in STORED_KINDS:
-            raise SchemaError(f"a {columns[column].kind} has no order, so it cannot be indexed",
-                              table=table, field=column)
+            raise SchemaError(
+                f"a {columns[column].kind} has no order, so it cannot be indexed", table=table, field=column
+            )
         terms.append(IndexTermDefinition(column, term.startswith("-")))
     names = [term.column for term in terms]
     if not names or len(set(names)) < len(names):

@@ -20,8 +20,8 @@
     └─ QueryError                      a query that has no meaning, or needs more than it may use
        └─ IndexRequiredError           strict mode refuses a full scan
 
-`retryable` tells whether the same call may simply be made again. Errors carry what they speak of as attributes; texts may
-change, attributes do not. Errors are values without state of their own and may cross threads.
+`retryable` tells whether the same call may simply be made again. Errors carry what they speak of as attributes; texts
+may change, attributes do not. Errors are values without state of their own and may cross threads.
 """
 
 from __future__ import annotations

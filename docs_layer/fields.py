@@ -126,12 +126,12 @@ def ref(*, default: Any = MISSING, unique: bool = False, on_delete: Literal["res
     return FieldOptions(default=default, unique=unique, is_reference=True)
 
 
-def inverse(column: str, *, init: Literal[False] = False) -> Any:
+def inverse(column: str, *, init: Literal[False] = False) -> Any:  # noqa: ARG001 - tells checkers: no argument
     """Declare the rows of another table that refer to this one by their `column`; never a column itself."""
     return RelationOptions(column, many=True)
 
 
-def follow(column: str, *, init: Literal[False] = False) -> Any:
+def follow(column: str, *, init: Literal[False] = False) -> Any:  # noqa: ARG001 - tells checkers: no argument
     """Declare the row that this table's `column` refers to; never a column itself."""
     return RelationOptions(column, many=False)
 

@@ -1,8 +1,8 @@
 """References hold under concurrency: what a transaction must look at before rows may refer, or be deleted.
 
 Owns the two checks. A referring write validates that its parent is present (an overwrite of the parent by others is no
-conflict, its deletion is); a delete validates that the index range of its referrers is empty. So of two transactions, one
-that refers and one that deletes, at most one commits. Both checks run at the end of a call and see its writes.
+conflict, its deletion is); a delete validates that the index range of its referrers is empty. So of two transactions,
+one that refers and one that deletes, at most one commits. Both checks run at the end of a call and see its writes.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ NAMED_REFERRERS: Final = 10
 """Most referring rows that an error names."""
 
 
-def require_parents(transaction: Transaction, table: BoundTable, parents: Mapping[bytes, tuple[Reference, Any]]) -> None:
+def require_parents(
+    transaction: Transaction, table: BoundTable, parents: Mapping[bytes, tuple[Reference, Any]]
+) -> None:
     """Check that every row referred to is there.
 
     Args:

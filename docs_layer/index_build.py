@@ -1,10 +1,10 @@
 """Building an index over rows that are there: batch by batch, while every writer already maintains it.
 
-Owns the states of an index after it was written as "building". Each batch is one transaction: it scans rows (validated, so a
-concurrent change of one of them is a conflict), inserts the entries that writers have not made yet, and stores how far
-it came; a conflict halves the batch. The last one makes the index "ready". A unique index that meets two rows with the same
-values is taken back: entries gone, number retired, error with both keys. A build that was interrupted goes on where
-the stored progress says.
+Owns the states of an index after it was written as "building". Each batch is one transaction: it scans rows
+(validated, so a concurrent change of one of them is a conflict), inserts the entries that writers have not made yet,
+and stores how far it came; a conflict halves the batch. The last one makes the index "ready". A unique index that
+meets two rows with the same values is taken back: entries gone, number retired, error with both keys. A build that
+was interrupted goes on where the stored progress says.
 """
 
 from __future__ import annotations

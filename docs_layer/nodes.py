@@ -1,8 +1,9 @@
 """The plain form of conditions and orders: frozen values that planner, predicates and explanations work on.
 
-User-facing expression objects (`expressions`) only build these; nothing here has operators, so nodes compare and hash by
-value. A column is named by the table class that declared it and by its name. Constants are as the caller gave them; they
-are brought to the column's type when a query binds the nodes. Immutable, so any number of threads may share them.
+User-facing expression objects (`expressions`) only build these; nothing here has operators, so nodes compare and hash
+by value. A column is named by the table class that declared it and by its name. Constants are as the caller gave
+them; they are brought to the column's type when a query binds the nodes. Immutable, so any number of threads may
+share them.
 """
 
 from __future__ import annotations

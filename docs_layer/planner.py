@@ -1,10 +1,10 @@
 """From a bound query to a plan: which path to read, what to test, how to order. Pure; never touches a store.
 
-Rules, in this order: whole keys beat ranges; more components with known values beat fewer; a bounded component beats none;
-among equals the path that gives the requested order wins, then the primary key. A condition that no path serves as a
-whole is split at an `or`: each branch takes its own path and drops rows that satisfy an earlier branch, so nothing has to
-be remembered. What no path serves is read whole and filtered; an order that no path gives is sorted by the cursor.
-Values in, value out: the cursor that executes a plan knows nothing of these rules.
+Rules, in this order: whole keys beat ranges; more components with known values beat fewer; a bounded component beats
+none; among equals the path that gives the requested order wins, then the primary key. A condition that no path serves
+as a whole is split at an `or`: each branch takes its own path and drops rows that satisfy an earlier branch, so
+nothing has to be remembered. What no path serves is read whole and filtered; an order that no path gives is sorted by
+the cursor. Values in, value out: the cursor that executes a plan knows nothing of these rules.
 """
 
 from __future__ import annotations
@@ -180,8 +180,9 @@ def _suggest(condition: Condition, order: Sequence[OrderTerm]) -> str | None:
     bounded = [leaf.column.name for leaf in leaves if leaf.column.name not in equal]
     names = list(equal)
     if order and not bounded:
-        names += [("-" if term.descending else "") + term.column.name for term in order
-                  if term.column.name not in equal]
+        names += [
+            ("-" if term.descending else "") + term.column.name for term in order if term.column.name not in equal
+        ]
     else:
         names += bounded[:1]
     return f"index({', '.join(repr(name) for name in names)})" if names else None

@@ -87,21 +87,24 @@ class Explanation:
 class _Request:
     """What was asked for so far, in plain nodes."""
 
-    condition: AllOf = AllOf(())
+    condition: AllOf
     order: tuple[OrderNode, ...] = ()
     limit: int | None = None
     offset: int = 0
 
 
 class Query(Generic[Row, Result]):
-    """Rows of one table that answer conditions, in an order. Made by `query(Table)` of a database, snapshot or transaction."""
+    """Rows of one table that answer conditions, in an order.
+
+    Made by `query(Table)` of a database, a snapshot or a transaction; never changes.
+    """
 
     __slots__ = ("_bound", "_request", "_source", "_table")
 
     def __init__(self, source: Source, table: type[Row], request: _Request | None = None) -> None:
         self._source = source
         self._table = table
-        self._request = request or _Request()
+        self._request = _Request(AllOf(())) if request is None else request
         self._bound = _bind(source.table(table), self._request)
 
     def where(self, *conditions: Expression[Row]) -> Query[Row, Result]:

@@ -2,7 +2,8 @@
 
     row       = layout array            layout: one byte, 1 to 255, the number of a LayoutEntry
     array     = msgpack array of the columns in the order of that layout
-    column    = nil | value             in msgpack; UUID as 16 bytes; Decimal, date, time and timedelta as text (ISO 8601);
+    column    = nil | value             in msgpack; UUID as 16 bytes; Decimal, date, time and timedelta as text (ISO
+    8601);
                                         aware datetimes as timestamps in UTC, those without a time zone as text
 
 Key columns are part of the row, so that one call decodes it whole. Example: layout 1, row (5, "Emma", null) is

@@ -1,8 +1,9 @@
 """The verbs that write rows, on a store transaction: rows, entries, uniqueness and references together.
 
-Owns the order of a write: validate, then the row, then the entries that changed (deletes before inserts), and at the end of
-the call the checks of references. Uniqueness is the store's `insert`: a key that is present is handed back. A verb
-either does all of its writes or raises with none of them left (`undone_on_error`). The caller's rows are never changed.
+Owns the order of a write: validate, then the row, then the entries that changed (deletes before inserts), and at the
+end of the call the checks of references. Uniqueness is the store's `insert`: a key that is present is handed back. A
+verb either does all of its writes or raises with none of them left (`undone_on_error`). The caller's rows are never
+changed.
 
 A row key is never put blindly: inserting validates its absence, updating and deleting its value. So are unique entries.
 Functions keep no state; a transaction belongs to one thread.
@@ -167,7 +168,9 @@ def _with_id(row: Any, name: str, number: int) -> Any:
     return copy
 
 
-def _insert_structs(transaction: Transaction, table: BoundTable, structs: Sequence[Any]) -> tuple[list[bytes], list[Any]]:
+def _insert_structs(
+    transaction: Transaction, table: BoundTable, structs: Sequence[Any]
+) -> tuple[list[bytes], list[Any]]:
     """Write rows and entries; return the keys that were present, and the rows as they will be read.
 
     One loop with local names: it is the hot path of every load.
@@ -219,10 +222,12 @@ def _renumber(
     return True
 
 
-def _duplicate(transaction: Transaction, table: BoundTable, structs: Sequence[Any], taken: Sequence[bytes]) -> Exception:
+def _duplicate(
+    transaction: Transaction, table: BoundTable, structs: Sequence[Any], taken: Sequence[bytes]
+) -> Exception:
     """Return the error for the first key that was present."""
     wanted = taken[0]
-    match: tuple[IndexMaintainer | None, Any] = (None, None)
+    match: tuple[IndexMaintainer, Any] | None = None
     for struct in structs:
         primary = table.primary_of_row(struct)
         if table.row_prefix + primary == wanted:
@@ -231,10 +236,9 @@ def _duplicate(transaction: Transaction, table: BoundTable, structs: Sequence[An
         for index in table.indexes:
             if index.path.unique and index.entry(struct, primary)[0] == wanted:
                 match = index, struct
-    index, struct = match
-    if index is None:
+    if match is None:
         raise LookupError(f"the store handed back a key that was not given: {wanted.hex()}")
-    return _unique_violation(transaction, table, index, struct, wanted)
+    return _unique_violation(transaction, table, *match, wanted)
 
 
 def _unique_violation(

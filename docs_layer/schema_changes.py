@@ -78,20 +78,27 @@ def check_compatible(definition: TableDefinition, stored: TableEntry, numbers: M
     """
     key = tuple(stored.field(number).name for number in stored.key)
     if key != definition.key:
-        raise SchemaError(f"the stored primary key is ({', '.join(key)}), not ({', '.join(definition.key)})",
-                          table=stored.name)
+        raise SchemaError(
+            f"the stored primary key is ({', '.join(key)}), not ({', '.join(definition.key)})", table=stored.name
+        )
     for field in stored.fields:
         column = definition.columns.get(field.name)
         if column is not None:
             _check_column(definition.name, column, field, numbers)
         elif field.default is None:
-            raise SchemaError("the class lacks this column, and rows cannot be stored without a value for it",
-                              table=stored.name, field=field.name)
+            raise SchemaError(
+                "the class lacks this column, and rows cannot be stored without a value for it",
+                table=stored.name,
+                field=field.name,
+            )
     for index in definition.indexes:
         known = stored.index_named(index.name)
         if known is not None and (known.unique, _terms_by_name(stored, known)) != (index.unique, index.terms):
-            raise SchemaError("an index of this name is stored with other columns, or another uniqueness",
-                              table=stored.name, field=index.name)
+            raise SchemaError(
+                "an index of this name is stored with other columns, or another uniqueness",
+                table=stored.name,
+                field=index.name,
+            )
 
 
 def _check_column(table: str, column: ColumnDefinition, field: FieldEntry, numbers: Mapping[str, int]) -> None:
@@ -99,9 +106,10 @@ def _check_column(table: str, column: ColumnDefinition, field: FieldEntry, numbe
         raise SchemaError(f"stored as {field.kind}, declared as {column.kind}", table=table, field=field.name)
     if field.nullable and not column.nullable:
         raise SchemaError("stored rows may hold null here, the class does not allow it", table=table, field=field.name)
-    if _reference_number(table, column, numbers) != field.references:
-        raise SchemaError("a reference cannot be added to, taken from or changed in a stored column",
-                          table=table, field=field.name)
+    if _reference_number(column, numbers) != field.references:
+        raise SchemaError(
+            "a reference cannot be added to, taken from or changed in a stored column", table=table, field=field.name
+        )
 
 
 def _check_reference_kinds(tables: Mapping[int, TableEntry]) -> None:
@@ -112,15 +120,18 @@ def _check_reference_kinds(tables: Mapping[int, TableEntry]) -> None:
             target = tables[field.references]
             kinds = [target.field(number).kind for number in target.key]
             if kinds != [field.kind]:
-                raise SchemaError(f"it is of kind {field.kind}, the primary key of {target.name} of ({', '.join(kinds)})",
-                                  table=entry.name, field=field.name)
+                raise SchemaError(
+                    f"it is of kind {field.kind}, the primary key of {target.name} of ({', '.join(kinds)})",
+                    table=entry.name,
+                    field=field.name,
+                )
 
 
 def _terms_by_name(stored: TableEntry, index: IndexEntry) -> tuple[tuple[str, bool], ...]:
     return tuple((stored.field(term.field).name, term.descending) for term in index.terms)
 
 
-def _reference_number(table: str, column: ColumnDefinition, numbers: Mapping[str, int]) -> int | None:
+def _reference_number(column: ColumnDefinition, numbers: Mapping[str, int]) -> int | None:
     if column.references is None:
         return None
     if column.references not in numbers:
@@ -138,7 +149,7 @@ def _field_entry(table: str, number: int, column: ColumnDefinition, numbers: Map
         kind=column.kind,
         nullable=column.nullable,
         default=default,
-        references=_reference_number(table, column, numbers),
+        references=_reference_number(column, numbers),
     )
 
 
@@ -148,9 +159,7 @@ def _new_table(definition: TableDefinition, numbers: Mapping[str, int]) -> Table
         for number, column in enumerate(definition.columns.values(), 1)
     )
     by_name = {field.name: field.number for field in fields}
-    indexes = tuple(
-        _index_entry(number, index, by_name, "ready") for number, index in enumerate(definition.indexes, 1)
-    )
+    indexes = tuple(_index_entry(number, index, by_name, "ready") for number, index in enumerate(definition.indexes, 1))
     return TableEntry(
         number=numbers[definition.name],
         name=definition.name,
@@ -166,7 +175,10 @@ def _new_table(definition: TableDefinition, numbers: Mapping[str, int]) -> Table
 def _index_entry(number: int, index: IndexDefinition, fields: Mapping[str, int], state: str) -> IndexEntry:
     terms = tuple(IndexTermEntry(field=fields[name], descending=descending) for name, descending in index.terms)
     return IndexEntry(
-        number=number, name=index.name, terms=terms, unique=index.unique,
+        number=number,
+        name=index.name,
+        terms=terms,
+        unique=index.unique,
         state="ready" if state == "ready" else "building",
     )
 
@@ -177,8 +189,9 @@ def _changed_table(definition: TableDefinition, stored: TableEntry, numbers: Map
     for field in stored.fields:
         column = definition.columns.get(field.name)
         widened = column is not None and column.nullable and not field.nullable
-        fields.append(msgspec.structs.replace(field, nullable=True, default=field.default or NULL_BYTES)
-                      if widened else field)
+        fields.append(
+            msgspec.structs.replace(field, nullable=True, default=field.default or NULL_BYTES) if widened else field
+        )
     next_field = stored.next_field
     for name, column in definition.columns.items():
         if stored.field_named(name) is None:
@@ -200,11 +213,13 @@ def _changed_table(definition: TableDefinition, stored: TableEntry, numbers: Map
 def _added_field(table: str, number: int, column: ColumnDefinition, numbers: Mapping[str, int]) -> FieldEntry:
     field = _field_entry(table, number, column, numbers)
     if field.default is None:
-        raise SchemaError("a new column of a stored table needs a default, or must allow null",
-                          table=table, field=column.name)
+        raise SchemaError(
+            "a new column of a stored table needs a default, or must allow null", table=table, field=column.name
+        )
     if field.references is not None and field.default != NULL_BYTES:
-        raise SchemaError("a new reference of a stored table must be null in the rows that are there",
-                          table=table, field=column.name)
+        raise SchemaError(
+            "a new reference of a stored table must be null in the rows that are there", table=table, field=column.name
+        )
     return field
 
 

@@ -1,11 +1,12 @@
 """The catalog as a handle knows it, and the tables bound to it; replaced whenever a view has another epoch.
 
-Owns the rule that keeps an old program from corrupting a new index: before the first use of a view its epoch is compared
-with that of the cached catalog, and another epoch means the catalog is read from that view. A `SchemaView` never changes
-but for tables that are bound when first asked for; binding twice gives the same, so no lock is held for it.
+Owns the rule that keeps an old program from corrupting a new index: before the first use of a view its epoch is
+compared with that of the cached catalog, and another epoch means the catalog is read from that view. A `SchemaView`
+never changes but for tables that are bound when first asked for; binding twice gives the same, so no lock is held for
+it.
 
-Thread safety: `SchemaCache` may be used by any thread; the newest view is swapped as one reference, class definitions are
-added under a lock.
+Thread safety: `SchemaCache` may be used by any thread; the newest view is swapped as one reference, class definitions
+are added under a lock.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ LARGEST_MOVING_ID: Final = 1 << 62
 
 @dataclass(slots=True)
 class _Lease:
-    """Numbers from `next` to before `stop` are left; `size` was asked for at `taken_at`; nobody gives up to `moved_to`."""
+    """Numbers from `next` to before `stop` are left of the `size` taken; none up to `moved_to` will be allocated."""
 
     next: int = 0
     stop: int = 0

@@ -1,8 +1,8 @@
 """`Transaction` and `Snapshot`: the verbs on one view of the database.
 
-Owns the life of a view: a transaction begins when its `with` block is entered, commits when it is left, and rolls back if it
-is left by an exception; a snapshot reads one moment until it is closed. Each call of a transaction does all of its
-writes or none and raises; after an error of a call the block may go on.
+Owns the life of a view: a transaction begins when its `with` block is entered, commits when it is left, and rolls
+back if it is left by an exception; a snapshot reads one moment until it is closed. Each call of a transaction does
+all of its writes or none and raises; after an error of a call the block may go on.
 
 A transaction belongs to one thread or task, a snapshot may be used by any number of them.
 """
@@ -249,9 +249,7 @@ def _batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
         yield batch
 
 
-def _changes(
-    table: BoundTable, assignments: Iterable[Assignment[Any]], values: dict[str, Any]
-) -> dict[str, Any]:
+def _changes(table: BoundTable, assignments: Iterable[Assignment[Any]], values: dict[str, Any]) -> dict[str, Any]:
     """Merge both ways to name new values; refuse unknown names and a column named twice."""
     changes: dict[str, Any] = {}
     columns = table.scope.columns
@@ -269,5 +267,3 @@ def _changes(
             raise QueryError(f"{table.name}.{name} is set twice")
         changes[name] = value
     return changes
-
-

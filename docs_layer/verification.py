@@ -127,8 +127,9 @@ class _TableCheck:
         for parent_key, found in zip(keys, self._reader.multi_get(keys), strict=True):
             if found is None:
                 text, row_key = parents[parent_key]
-                yield CorruptionError(f"table {self._table.name}", f"{text} refers to a row that is not there",
-                                      key=row_key)
+                yield CorruptionError(
+                    f"table {self._table.name}", f"{text} refers to a row that is not there", key=row_key
+                )
 
     def _check_entries(self, index: IndexMaintainer, chunk: Chunk) -> Iterator[CorruptionError]:
         """Check that each entry is the one its row makes."""

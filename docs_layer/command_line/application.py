@@ -6,7 +6,7 @@ Exit status: 0 done, 1 refused or failed or damage found, 2 wrong use of the com
 import importlib.metadata
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated
 
 import typer
@@ -43,11 +43,21 @@ def build() -> typer.Typer:
         name="layerdb", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
     )
     application.callback()(_global_options)
-    for command in (demo, query):
-        application.command()(command)
-    application.command("import")(import_file)
-    for command in (stats, verify, compact, dump, scan, get, put, delete):
-        application.command()(command)
+    commands: dict[str, Callable[..., None]] = {
+        "demo": demo,
+        "import": import_file,
+        "query": query,
+        "stats": stats,
+        "verify": verify,
+        "compact": compact,
+        "dump": dump,
+        "scan": scan,
+        "get": get,
+        "put": put,
+        "delete": delete,
+    }
+    for name, command in commands.items():
+        application.command(name)(command)
     return application
 
 

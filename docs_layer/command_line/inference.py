@@ -55,7 +55,9 @@ def _one_type(name: str, known: set[type], line: int) -> Any:
         names = " and ".join(sorted(kind.__name__ for kind in found))
         raise CommandError(f"the column {name!r} holds {names} (first in line {line})")
     kind = next(iter(found), str)
-    return {list: list[Any], dict: dict[str, Any]}.get(kind, kind)
+    if kind is list:
+        return list[Any]
+    return dict[str, Any] if kind is dict else kind
 
 
 def infer_csv(records: Iterable[Record]) -> dict[str, Column]:

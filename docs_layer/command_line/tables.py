@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+import lsm
 from docs_layer import Col, Database, Key, Table, auto, col, open_db, table_from_catalog
 from docs_layer.command_line.escaping import unescape
 from docs_layer.command_line.failures import CommandError, unknown
@@ -16,9 +17,7 @@ from docs_layer.command_line.inference import Column
 
 def existing(directory: Path) -> Database:
     """Open the database of a directory with the tables that are in its catalog; refuse to make a new one."""
-    if not directory.is_dir():
-        raise CommandError(f"there is no database in {directory}")
-    return open_db(directory, tables=[])
+    return open_db(directory, options=lsm.Options(create_if_missing=False))
 
 
 def table(db: Database, name: str) -> type[Table]:
@@ -30,7 +29,8 @@ def table(db: Database, name: str) -> type[Table]:
 
 def fields(rows: type[Table]) -> dict[str, Any]:
     """Map the columns of a table to their types, in the order of the class."""
-    return {field.name: field.type for field in msgspec.structs.fields(rows)}
+    struct: Any = rows
+    return {field.name: field.type for field in msgspec.structs.fields(struct)}
 
 
 def reader(name: str, type_: Any, *, strict: bool) -> Callable[[object], Any]:

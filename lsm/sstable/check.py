@@ -2,8 +2,8 @@
 
 The invariants: each frame and the footer match their checksums; parts follow one another without a gap; keys ascend
 strictly over the whole table; each bound in an index lies above the last key before it and not above the first key of
-its part; entry counts are those of the blocks; a filter knows all keys of its partition; range tombstones are not empty,
-are disjoint and ascending; the properties count and bound what is there.
+its part; entry counts are those of the blocks; a filter knows all keys of its partition; range tombstones are not
+empty, disjoint and ascending; the properties count and bound what is there.
 """
 
 from __future__ import annotations

@@ -106,7 +106,7 @@ class TableReader:
             last_entries, last_bytes = self._position(stop)
         else:
             last = top.partitions[-1]
-            last_entries, last_bytes = last.entries_before + last.entry_count, last.index_handle.offset
+            last_entries, last_bytes = last.entries_before + last.entry_count, sum(last.index_handle)
         if stop is not None and stop <= top.bounds[0]:
             return 0, 0
         return max(last_entries - first_entries, 1), max(last_bytes - first_bytes, 1)

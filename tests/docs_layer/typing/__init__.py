@@ -1,0 +1,1 @@
+"""What static checkers must accept and refuse; see `test_checkers`."""

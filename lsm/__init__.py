@@ -8,8 +8,8 @@
         for key, value in db.scan(prefix=b"k"):
             ...
 
-Start with `open` and `Database`; `Options` says what can be set, `Error` is the root of all exceptions. The command line
-is `layerdb`. `lsm/ARCHITECTURE.md` has a map of the modules, and the way of a write and of a read through them.
+Start with `open` and `Database`; `Options` says what can be set, `Error` is the root of all exceptions. The command
+line is `layerdb`. `lsm/ARCHITECTURE.md` has a map of the modules, and the way of a write and of a read through them.
 """
 
 from lsm.database import Database

@@ -1,13 +1,15 @@
 """CRC-32C, salted by the place of the bytes: a block or frame that lies where it was not written is noticed.
 
 The salt is the start value of the checksum. It mixes the random identity of the file with the offset, so equal bytes at
-another offset, or in another file, do not pass. Identities, not file numbers, are used: a copied file keeps its identity.
+another offset, or in another file, do not pass. Identities, not file numbers, are used: a copied file keeps its
+identity.
 """
 
 from __future__ import annotations
 
-import google_crc32c
+from collections.abc import Callable
 
+import google_crc32c
 
 _MASK = 0xFFFFFFFF
 
@@ -19,5 +21,8 @@ def place_salt(identity: int, offset: int) -> int:
 
 def checksum(data: bytes, salt: int = 0) -> int:
     """Return the CRC-32C of `data` as an unsigned 32-bit integer, started from `salt`."""
-    value: int = google_crc32c.extend(salt, data)
-    return value
+    return extend(salt, data)
+
+
+extend: Callable[[int, bytes], int] = google_crc32c.extend
+"""`checksum` with its arguments the other way round and no Python call in between, for the log."""

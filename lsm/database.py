@@ -212,8 +212,8 @@ class Database(Reader):
         low, high = internal_range(start, stop)
         self.flush()
         everything = start is None and stop is None
-        bounds = (None, None) if everything else (low, high)
-        self._parts.maintenance.compact(*bounds, progress, cancelled or (lambda: False))
+        first, last = (None, None) if everything else (low, high)
+        self._parts.maintenance.compact(first, last, progress, cancelled or (lambda: False))
 
     def checkpoint(self, path: str) -> None:
         """Make a copy of the database, as of now, in the new directory `path`; it opens like any other.

@@ -68,7 +68,7 @@ class File(Protocol):
         ...
 
     def try_lock(self, *, exclusive: bool) -> bool:
-        """Take (or convert to) an advisory lock of this open file (`flock`) without waiting; tell whether it was had."""
+        """Take (or convert to) an advisory lock of this open file (`flock`) without waiting; tell if it was had."""
         ...
 
     def map(self, size: int) -> SharedMemory:
@@ -146,11 +146,20 @@ class FileSystem(Protocol):
 
 
 class Lock(Protocol):
-    """A mutex between threads of this process; not re-entrant."""
+    """A mutex between threads of this process; not re-entrant. As `threading.Lock`."""
 
-    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool: ...
-    def release(self) -> None: ...
-    def locked(self) -> bool: ...
+    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
+        """Take it; tell whether it was had."""
+        ...
+
+    def release(self) -> None:
+        """Give it back."""
+        ...
+
+    def locked(self) -> bool:
+        """Tell whether somebody has it."""
+        ...
+
     def __enter__(self) -> bool: ...
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -158,10 +167,16 @@ class Lock(Protocol):
 
 
 class Condition(Protocol):
-    """A condition variable with its own mutex."""
+    """A condition variable with its own mutex. As `threading.Condition`."""
 
-    def wait(self, timeout: float | None = None) -> bool: ...
-    def notify_all(self) -> None: ...
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait, without the mutex, to be notified; tell whether that was the reason to return."""
+        ...
+
+    def notify_all(self) -> None:
+        """Wake all who wait."""
+        ...
+
     def __enter__(self) -> bool: ...
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -171,8 +186,13 @@ class Condition(Protocol):
 class Thread(Protocol):
     """A started background thread."""
 
-    def join(self, timeout: float | None = None) -> None: ...
-    def is_alive(self) -> bool: ...
+    def join(self, timeout: float | None = None) -> None:
+        """Wait until it ends."""
+        ...
+
+    def is_alive(self) -> bool:
+        """Tell whether it still runs."""
+        ...
 
 
 class Environment(Protocol):

@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from typing import Final, Literal
 
-
 CURRENT: Final = "CURRENT"
 CURRENT_TEMPORARY: Final = "CURRENT.tmp"
 LOCK: Final = "LOCK"
@@ -44,5 +43,5 @@ def parse_name(name: str) -> tuple[FileKind, int] | None:
     for kind in ("log", "table", "manifest"):
         digits = match.group(kind)
         if digits is not None:
-            return kind, int(digits)  # type: ignore[return-value]  # the groups are named after the kinds
+            return kind, int(digits)
     return None

@@ -3,9 +3,10 @@
     tables written and synced (by flush or compaction) -> edit applied to the version as it now is (compare) -> manifest
     written and synced -> directory synced -> CURRENT replaced, directory synced -> view swapped -> old files removed
 
-An edit whose inputs are gone, or whose outputs do not fit any more, is refused (`EditConflictError`) and its outputs are
-deleted by who made them. One install at a time per handle. An exception in the middle leaves a mark; the next install
-then reads CURRENT and adopts what it says before it does anything else, so that no version is built on a stale one.
+An edit whose inputs are gone, or whose outputs do not fit any more, is refused (`EditConflictError`) and its outputs
+are deleted by who made them. One install at a time per handle. An exception in the middle leaves a mark; the next
+install then reads CURRENT and adopts what it says before it does anything else, so that no version is built on a stale
+one.
 """
 
 from __future__ import annotations
@@ -98,7 +99,7 @@ class Installer:
         return open_tables(self._core.directory, version, self._cache, self._core.view[0].tables)
 
     def _switch(self, manifest: Manifest) -> None:
-        """Write the manifest and make CURRENT name it. Nothing on the way is removed after an error: it may be named."""
+        """Write the manifest and make CURRENT name it. After an error nothing is removed: it may be named."""
         core = self._core
         self._unfinished = True
         try:

@@ -19,7 +19,7 @@ Chunk = tuple[list[bytes], list[bytes]]
 """Keys and the values beside them; the values are empty when only keys were asked for."""
 
 
-class Scan(Generic[Item], Iterator[Item]):
+class Scan(Iterator[Item], Generic[Item]):
     """An iterator over a view that never changes, whatever is written, flushed or compacted meanwhile.
 
     For one thread at a time. `close()` releases the view at once; using the iterator afterwards, or after the database
@@ -33,7 +33,7 @@ class Scan(Generic[Item], Iterator[Item]):
         self._closed = False
         self._items: Iterator[Item] = self._walk(values)
 
-    def __iter__(self) -> Iterator[Item]:
+    def __iter__(self) -> Iterator[Item]:  # noqa: PYI034  # the generator inside, which spares a call for each item
         """Return the generator of items; raise `ClosedError` if this was closed."""
         self._check()
         return self._items

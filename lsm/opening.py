@@ -118,10 +118,7 @@ def _open_to_read(environment: Environment, path: str, options: Options) -> Data
         raise NotADatabaseError(path, "there is no such directory") from None
     try:
         check_nobody_writes(directory)
-        current = read_current(directory)
-        if current is None:
-            raise NotADatabaseError(path, "there is no database in this directory")
-        manifest = read_manifest(directory, *current)
+        manifest = _existing_manifest(directory)
         core = Core(environment, directory, options, 0, read_only=True)
         cache = BlockCache(options.cache_bytes, environment.lock())
         replay = _replay(core, manifest, cache, sync=False)
@@ -132,6 +129,13 @@ def _open_to_read(environment: Environment, path: str, options: Options) -> Data
         directory.close()
         raise
     return Database(parts)
+
+
+def _existing_manifest(directory: Directory) -> Manifest:
+    current = read_current(directory)
+    if current is None:
+        raise NotADatabaseError(directory.path, "there is no database in this directory")
+    return read_manifest(directory, *current)
 
 
 def _old_page(environment: Environment, directory: Directory, names: list[str]) -> OldPage:

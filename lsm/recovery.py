@@ -88,7 +88,7 @@ def replay_logs(
     headers = read_headers(files)
     _check_oldest(f"{directory.path}/{log_name(oldest.number)}", files, headers, oldest, last_sequence)
     chain = find_chain(headers, oldest)
-    sync_failed = sync and not all([_sync(files[number]) for number in chain])
+    sync_failed = sync and not _sync_all([files[number] for number in chain])
     logs: list[ReplayedLog] = []
     for place, number in enumerate(chain):
         successor = headers[chain[place + 1]] if place + 1 < len(chain) else None
@@ -131,12 +131,15 @@ def _check_oldest(
         raise CorruptionError(file.path, 0, f"the log begins after sequence {found}, the tables end at {last_sequence}")
 
 
-def _sync(file: File) -> bool:
-    try:
-        file.sync()
-    except StorageError:
-        return False
-    return True
+def _sync_all(files: list[File]) -> bool:
+    """Sync every file, whatever becomes of the others; tell whether all went well."""
+    failed = False
+    for file in files:
+        try:
+            file.sync()
+        except StorageError:
+            failed = True
+    return not failed
 
 
 def _replay_one(reader: LogReader, successor: LogHeader | None, new_memtable: Callable[[int], Memtable]) -> ReplayedLog:

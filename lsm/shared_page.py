@@ -1,7 +1,8 @@
 """The page that all processes with the directory open see at once: where the log ends and what state it is in.
 
-Nothing in it is relied on for durability: recovery rebuilds it and believes only two things, the marks for an unfinished
-commit and for a failed sync, and those only in the same boot of the machine. It makes things cheap, not right.
+Nothing in it is relied on for durability: recovery rebuilds it and believes only two things, the marks for an
+unfinished commit and for a failed sync, and those only in the same boot of the machine. It makes things cheap, not
+right.
 
     page     := magic version boot_id zeros...            4096 bytes, written in full and synced by recovery
                 dirty poison request at their offsets

@@ -1,7 +1,7 @@
 """Transactions: optimistic and serializable.
 
-Reads come from the view at the beginning and from the transaction's own writes, which lie in a memtable of its own; what
-was read is remembered. At commit, under the commit mutex, everything read is checked against what was committed
+Reads come from the view at the beginning and from the transaction's own writes, which lie in a memtable of its own;
+what was read is remembered. At commit, under the commit mutex, everything read is checked against what was committed
 meanwhile (`lsm.commit.validation`); if it still holds, all writes become one frame. Counters and logs are resolved
 there, after the check, so that the log holds results and additions never conflict.
 """
@@ -36,9 +36,9 @@ _CHANGE_BYTES = 100
 class Transaction(TransactionReads):
     """A unit of work: all of it happens at one moment, as if nothing else ran beside it, or none of it.
 
-    For one thread at a time. In a `with` block it commits at the end, and rolls back when an exception leaves the block.
-    Nothing waits: a transaction that lost against another one fails with `ConflictError` at its commit and is simply
-    run again; `Database.run` does that. Reads and writes together may take `Options.transaction_bytes`.
+    For one thread at a time. In a `with` block it commits at the end, and rolls back when an exception leaves the
+    block. Nothing waits: a transaction that lost against another one fails with `ConflictError` at its commit and is
+    simply run again; `Database.run` does that. Reads and writes together may take `Options.transaction_bytes`.
     """
 
     def __init__(self, core: Core, pipeline: CommitPipeline) -> None:

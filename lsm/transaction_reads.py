@@ -140,7 +140,7 @@ class TransactionReads:
 
     @property
     def epoch(self) -> int:
-        """The number of `bump_epoch` calls committed before this transaction; every transaction that writes checks it."""
+        """The number of `bump_epoch` calls committed before this transaction; each one that writes validates it."""
         self._check_open()
         for since, epoch in reversed(self._core.epochs):
             if since <= self._sequence:
@@ -168,7 +168,7 @@ class TransactionReads:
         memtable, sequence = self._own.memtable, self._own.sequence
         if memtable.last_sequence == 0:
             return ((keys, list[Value](entries)) for keys, entries in below)
-        padded = ((keys, list[Value](entries) if values else [b""] * len(keys)) for keys, entries in below)
+        padded = ((keys, list[Value](entries if values else [b""] * len(keys))) for keys, entries in below)
         own = Source(memtable.runs(low, high, sequence, reverse), memtable.range_tombstones(sequence))
         return merge([own, Source(padded)], reverse=reverse)
 

@@ -6,7 +6,7 @@ For a directory that nobody has open for writing (`verify`), and for the files o
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from lsm.block_cache import BlockCache
 from lsm.core import Core
@@ -72,8 +72,8 @@ class _Findings:
 def verify(path: str, *, environment: Environment | None = None) -> VerificationReport:
     """Check the database in `path`, which no handle may have open for writing.
 
-    Raises `NotADatabaseError`, `LockedError`, `FormatError` and `StorageError`; damage is reported, not raised. Needs no
-    right to write. Cost: reads everything once.
+    Raises `NotADatabaseError`, `LockedError`, `FormatError` and `StorageError`; damage is reported, not raised. Needs
+    no right to write. Cost: reads everything once.
     """
     world = PosixEnvironment() if environment is None else environment
     try:

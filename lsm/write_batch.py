@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping
-from itertools import accumulate
+from itertools import accumulate, pairwise
 
 from lsm.errors import InvalidArgumentError
 from lsm.keys import checked_value, internal_key, internal_range
@@ -126,8 +126,8 @@ def decode_batch(body: bytes, count: int) -> WriteBatch:
     value_ends = list(accumulate(lengths, initial=key_ends[-1]))
     if value_ends[-1] != len(body):
         raise InvalidArgumentError(f"entries of {value_ends[-1]} bytes in a body of {len(body)} bytes")
-    batch.keys = [body[start:stop] for start, stop in zip(key_ends, key_ends[1:], strict=False)]
-    batch.values = [body[start:stop] for start, stop in zip(value_ends, value_ends[1:], strict=False)]
+    batch.keys = [body[start:stop] for start, stop in pairwise(key_ends)]
+    batch.values = [body[start:stop] for start, stop in pairwise(value_ends)]
     if not plain:
         _mark_deletions(batch, marks)
     batch.size_bytes = len(body) - 8 * count

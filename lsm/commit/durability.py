@@ -1,12 +1,14 @@
 """Making commits durable: which files to sync in which order, and what a failed sync means.
 
 A prefix of the commit order is durable at any time, so logs are synced oldest first, and the name of a new log before
-anything in it counts. The end that a sync will prove is read before the sync. A sync that fails is never repeated in the
-hope of a better answer: the kernel may have dropped the pages and marked them clean, and would say that all is well.
-The directory is poisoned instead, for all processes, until recovery has saved what it read into new files.
+anything in it counts. The end that a sync will prove is read before the sync. A sync that fails is never repeated in
+the hope of a better answer: the kernel may have dropped the pages and marked them clean, and would say that all is
+well. The directory is poisoned instead, for all processes, until recovery has saved what it read into new files.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from lsm.core import Core
 from lsm.errors import StorageError, SyncFailedError
@@ -19,19 +21,30 @@ def make_durable_locked(core: Core, log: LogWriter, end: int) -> None:
     Raises `SyncFailedError` after poisoning the directory.
     """
     try:
-        for older in core.unsynced:
-            older.file.sync()
-        if core.names_unsynced:
-            core.directory.sync()
-        log.file.sync()
-        if log.file.link_count() == 0:
-            raise StorageError(log.file.path, "sync", None, "the file was removed by somebody else")
+        _sync_files(core, core.unsynced, log, names=core.names_unsynced)
     except StorageError as error:
         raise poison_locked(core, error) from error
     core.unsynced.clear()
     core.names_unsynced = False
     log.durable_end = end
     core.durable = (log.number, end)
+
+
+def _sync_files(core: Core, older: Sequence[LogWriter], log: LogWriter, *, names: bool) -> None:
+    """Sync older logs, the directory if names are new, and the live log, under the mark that a sync is under way.
+
+    The mark is for the recovery after a death in here: an error that nobody heard of may have dropped pages.
+    """
+    if core.page is not None:
+        core.page.set_dirty()
+    for entry in older:
+        entry.file.sync()
+    if names:
+        core.directory.sync()
+    log.file.sync()
+    log.check_linked()
+    if core.page is not None:
+        core.page.clear_dirty()
 
 
 def poison_locked(core: Core, error: StorageError) -> SyncFailedError:
@@ -58,11 +71,7 @@ def sync_logs(core: Core) -> None:
         if core.durable == (log.number, end):
             return
     try:
-        for file in [entry.file for entry in older]:
-            file.sync()
-        if names_unsynced:
-            core.directory.sync()
-        log.file.sync()
+        _sync_files(core, older, log, names=names_unsynced)
     except StorageError as error:
         with core.mutex:
             raise poison_locked(core, error) from error

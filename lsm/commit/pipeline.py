@@ -1,9 +1,9 @@
 """The commit pipeline: from a writer's request to a frame in the log and entries that readers see.
 
     check and freeze (no lock) -> wait for room (no lock) -> queue -> one leader, under the commit mutex, for all that
-    wait: finish unfinished work -> rotate if the memtable is full -> resolve and validate each request -> dirty mark
-    -> all frames with one write -> one sync if anybody asked for it -> apply to the memtable (still invisible)
-    -> publish in SHARED -> swap the view -> clear the mark -> answer
+    wait: finish unfinished work -> rotate if the memtable is full -> resolve and validate each request -> mark the
+    handle unfinished -> all frames with one write -> one sync if anybody asked for it -> apply to the memtable (still
+    invisible) -> swap the view -> clear the mark -> answer
 
 Whoever gets the mutex with its own request still waiting is the leader; the others find their answer when the mutex
 comes round to them. So a leader that dies by an exception strands nobody: requests stay in the queue until they are
@@ -70,16 +70,18 @@ class CommitPipeline:
             log = core.logs[active.log_number]
             sequence = last + 1
             frame = encode_frame(log.identity, log.end, sequence, 1, core.durable, body)
-            self._begin_locked()
+            core.unfinished = True
             try:
                 if log.file.write_at(log.end, frame) != len(frame):
                     log.append(frame)
             except StorageError as error:
                 raise self._undo_append_locked(log, error) from error
             active.put(key, value, sequence)
-            self._end_locked(log, len(frame), 1, sequence)
+            log.end += len(frame)
+            log.entry_count += 1
+            log.last_sequence = sequence
             core.view = (state, sequence)
-            self._publish_locked()
+            core.unfinished = False
         return sequence
 
     def commit(self, request: Request) -> int:
@@ -154,7 +156,7 @@ class CommitPipeline:
         admitted, frames = self._admit_locked(group, log, last)
         if not admitted:
             return
-        self._begin_locked()
+        core.unfinished = True
         if not self._write_locked(log, admitted, frames):
             return
         sequence = last
@@ -164,11 +166,13 @@ class CommitPipeline:
             if request.resolver is not None and EPOCH_KEY in batch.keys:
                 core.epochs = (
                     *core.epochs[-_EPOCHS:],
-                    (sequence, decode_integer(state.active.get(EPOCH_KEY, sequence))),
+                    (sequence, decode_integer(state.get(EPOCH_KEY, sequence))),
                 )
-        self._end_locked(log, sum(map(len, frames)), sequence - last, sequence)
+        log.end += sum(map(len, frames))
+        log.entry_count += sequence - last
+        log.last_sequence = sequence
         core.view = (state, sequence)
-        self._publish_locked()
+        core.unfinished = False
         for request, _ in admitted:
             request.done()
 
@@ -249,26 +253,7 @@ class CommitPipeline:
             reason = f"{error.reason}; and it could not be undone: {second.reason}"
             return CommitOutcomeUnknownError(error.path, error.operation, error.errno, reason)
         self._core.unfinished = False
-        if self._core.page is not None:
-            self._core.page.clear_dirty()
         return type(error)(error.path, error.operation, error.errno, f"{error.reason} (not committed)")
-
-    def _begin_locked(self) -> None:
-        self._core.unfinished = True
-        if self._core.page is not None:
-            self._core.page.set_dirty()
-
-    def _end_locked(self, log: LogWriter, size_bytes: int, entry_count: int, last_sequence: int) -> None:
-        log.end += size_bytes
-        log.entry_count += entry_count
-        log.last_sequence = last_sequence
-
-    def _publish_locked(self) -> None:
-        core = self._core
-        core.publish_locked()
-        core.unfinished = False
-        if core.page is not None:
-            core.page.clear_dirty()
 
 
 def _front_group(queue: list[Request]) -> list[Request]:

@@ -36,9 +36,17 @@ class Resolver(Protocol):
 class StagingLike(Protocol):
     """The part of a memtable that validation needs."""
 
-    def get(self, key: bytes, sequence: int) -> Value | Missing: ...
-    def newest_sequence(self, key: bytes) -> int: ...
-    def changed_in(self, start: bytes, stop: bytes | None, since_sequence: int) -> bytes | None: ...
+    def get(self, key: bytes, sequence: int) -> Value | Missing:
+        """Return the newest value up to `sequence`."""
+        ...
+
+    def newest_sequence(self, key: bytes) -> int:
+        """Return when the key was last changed, 0 for never."""
+        ...
+
+    def changed_in(self, start: bytes, stop: bytes | None, since_sequence: int) -> bytes | None:
+        """Return a key of the range that was changed after `since_sequence`, or None."""
+        ...
 
 
 class Request:

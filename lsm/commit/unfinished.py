@@ -2,8 +2,8 @@
 
 An exception (Ctrl-C, a timer, any asynchronous one) can end a commit between any two instructions. Whatever was left:
 frames that lie whole in the live log behind its committed end are synced and published, for their authors never got an
-answer; an incomplete rest is cut off; and the active memtable, which may hold entries of frames that are gone, is thrown
-away and made anew from the log. No reader saw the difference: entries above the view's sequence are invisible.
+answer; an incomplete rest is cut off; and the active memtable, which may hold entries of frames that are gone, is
+thrown away and made anew from the log. No reader saw the difference: entries above the view's sequence are invisible.
 
 The same happens when another writer enters first, so the handle recovers by itself. It is the read half of recovery.
 """
@@ -50,8 +50,6 @@ def finish_unfinished_locked(core: Core, in_flight: Sequence[Request]) -> None:
         if request.outcome is Outcome.PENDING and 0 < request.last_sequence <= reader.last_sequence:
             request.done()
     core.unfinished = False
-    if core.page is not None:
-        core.page.clear_dirty()
 
 
 def _sync_found_locked(core: Core, log: LogWriter) -> None:

@@ -25,7 +25,7 @@ from __future__ import annotations
 import struct
 from typing import NamedTuple
 
-from lsm.checksum import checksum, place_salt
+from lsm.checksum import checksum, extend, place_salt
 
 _FIELDS = struct.Struct("<QQQIIQQI")
 _CRC = struct.Struct("<I")
@@ -53,9 +53,9 @@ def encode_frame(
     """Return the bytes of a frame that will stand at `offset` of the log with this identity. About 0.8 µs."""
     salt = place_salt(identity, offset)
     header = _FIELDS.pack(
-        identity, len(body), first_sequence, entry_count, 0, durable[0], durable[1], checksum(body, salt)
+        identity, len(body), first_sequence, entry_count, 0, durable[0], durable[1], extend(salt, body)
     )
-    return b"".join((header, _CRC.pack(checksum(header, salt)), body))
+    return b"".join((header, _CRC.pack(extend(salt, header)), body))
 
 
 def parse_header(data: bytes, identity: int, offset: int) -> FrameHeader | None:

@@ -1,9 +1,9 @@
-"""The header of a log file: who it is, and where its predecessor ends.
+r"""The header of a log file: who it is, and where its predecessor ends.
 
     log           := header frame*
     header        := magic version flags identity incarnation number predecessor_number predecessor_identity
                      predecessor_end predecessor_last_sequence predecessor_entry_count crc
-    magic         := "LDBWAL\\r\\n"   8 bytes; the line end shows a file that was translated as text
+    magic         := "LDBWAL\r\n"   8 bytes; the line end shows a file that was translated as text
     version       := u32  format of header and frames, 1
     flags         := u32  bit 0: the predecessor was durable up to its end when this header was written
     identity      := u64  random; in every frame and salt of this log
@@ -69,4 +69,4 @@ def parse_log_header(data: bytes, path: str) -> LogHeader:
         raise CorruptionError(path, _FIELDS.size, "checksum of the log header does not match")
     if fields[1] > FORMAT_VERSION:
         raise FormatError(path, fields[1], FORMAT_VERSION)
-    return LogHeader(*fields[3:], predecessor_durable=bool(fields[2] & _PREDECESSOR_DURABLE))
+    return LogHeader(*fields[3:])._replace(predecessor_durable=bool(fields[2] & _PREDECESSOR_DURABLE))

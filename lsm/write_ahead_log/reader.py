@@ -1,6 +1,7 @@
 """Reading a log: its frames in order up to the first break, and the promises that stand behind a break.
 
-Memory: one frame at a time plus a read-ahead of 1 MiB. No length is believed before it is compared with the file's size.
+Memory: one frame at a time plus a read-ahead of 1 MiB. No length is believed before it is compared with the file's
+size.
 """
 
 from __future__ import annotations
@@ -73,24 +74,26 @@ class LogReader:
         offset = self.end
         header = parse_header(self._read(offset, HEADER_BYTES), self.header.identity, offset)
         if header is None:
-            return self._stop("no valid frame header")
+            return self._stopped("no valid frame header")
         end = offset + HEADER_BYTES + header.body_length
         if end > limit:
-            return self._stop(f"a frame of {end - offset} bytes goes beyond the end at {limit}")
+            return self._stopped(f"a frame of {end - offset} bytes goes beyond the end at {limit}")
         if header.first_sequence != self.last_sequence + 1:
-            return self._stop(f"sequence {header.first_sequence} follows {self.last_sequence}")
+            return self._stopped(f"sequence {header.first_sequence} follows {self.last_sequence}")
         body = self._read(offset + HEADER_BYTES, header.body_length)
         if not body_is_valid(header, body, self.header.identity, offset):
-            return self._stop("checksum of the frame's body does not match")
+            return self._stopped("checksum of the frame's body does not match")
         if header.flags & ~(KNOWN_FLAGS | SKIPPABLE_FLAGS):
             raise FormatError(self.file.path, FORMAT_VERSION + 1, FORMAT_VERSION)
         try:
             return Frame(offset, end, header, decode_batch(body, header.entry_count))
         except InvalidArgumentError as error:
-            return self._stop(str(error))
+            return self._stopped(str(error))
 
-    def _stop(self, reason: str) -> None:
+    def _stopped(self, reason: str) -> Frame | None:
+        """Note why there is no next frame."""
         self.reason = reason
+        return None
 
     def _read(self, offset: int, size: int) -> bytes:
         """Return `size` bytes from `offset` through the read-ahead; fewer at the end of the file."""

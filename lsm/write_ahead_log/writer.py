@@ -14,8 +14,8 @@ from lsm.write_ahead_log.header import LOG_HEADER_BYTES, LogHeader, encode_log_h
 class LogWriter:
     """One log file that is open for appending.
 
-    Fields: `end`: offset behind the last committed frame. `durable_end`: all before it is on the disk. `entry_count` and
-    `last_sequence`: of the frames up to `end`, which the successor's header repeats.
+    Fields: `end`: offset behind the last committed frame. `durable_end`: all before it is on the disk. `entry_count`
+    and `last_sequence`: of the frames up to `end`, which the successor's header repeats.
     """
 
     __slots__ = ("durable_end", "end", "entry_count", "file", "header", "identity", "last_sequence", "number")
@@ -38,6 +38,11 @@ class LogWriter:
             if count == 0:
                 raise StorageError(self.file.path, "write", None, "the system took no bytes")
             written += count
+
+    def check_linked(self) -> None:
+        """Raise `StorageError` if the file has lost its name: what it holds will not be found again."""
+        if self.file.link_count() == 0:
+            raise StorageError(self.file.path, "sync", None, "the file was removed by somebody else")
 
     def cut(self) -> None:
         """Remove what was written behind the committed end. Raises `StorageError`."""

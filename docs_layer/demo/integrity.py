@@ -43,7 +43,7 @@ def _refused(narrator: Narrator, code: str, call: Callable[[], object]) -> None:
 def show_transaction(db: Database, narrator: Narrator) -> None:
     """Do two things of which the second fails, and show that the first did not happen either."""
     narrator.chapter("All or nothing")
-    narrator.code("with db.transaction() as tx: tx.insert(Country(...)); tx.insert(City(country_code='nowhere', ...))")
+    narrator.code("with db.transaction() as tx: tx.insert(Country(...)); tx.insert(City(country_code='??', ...))")
     atlantis = Country(code="ZZ", name="Atlantis", continent="EU", capital="", population=0, area_km2=0)
     lost = City(
         id=1, name="Lost", country_code="??", population=1, latitude=0.0, longitude=0.0, time_zone="Atlantic/Azores"

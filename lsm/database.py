@@ -16,6 +16,7 @@ from lsm.commit.request import Request
 from lsm.commit.room import Room
 from lsm.core import Core
 from lsm.directory_locks import DirectoryLocks
+from lsm.environment import PathLike, path_text
 from lsm.errors import ClosedError, ConflictError, ForkedError, StorageError
 from lsm.gathering import gather_statistics
 from lsm.install import Installer
@@ -215,14 +216,14 @@ class Database(Reader):
         first, last = (None, None) if everything else (low, high)
         self._parts.maintenance.compact(first, last, progress, cancelled or (lambda: False))
 
-    def checkpoint(self, path: str) -> None:
+    def checkpoint(self, path: str | PathLike) -> None:
         """Make a copy of the database, as of now, in the new directory `path`; it opens like any other.
 
         Tables are hard links, so it costs next to no time and space, but must be on the same file system. Durable when
         the call returns. Raises `InvalidArgumentError` when the path cannot be used, `StorageError`.
         """
         self._core.current_view()
-        make_checkpoint(self._core, self._parts.installer, path)
+        make_checkpoint(self._core, self._parts.installer, path_text(path))
 
     def verify(self) -> VerificationReport:
         """Read every byte of the files as they are now and check every invariant; see `lsm.verify`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from lsm.block_cache import BlockCache
-from lsm.environment import Directory, Environment
+from lsm.environment import Directory, Environment, PathLike, path_text
 from lsm.errors import InvalidArgumentError, MissingFileError
 from lsm.filenames import CURRENT, SHARED, parse_name
 from lsm.manifest import read_current, read_manifest
@@ -17,14 +17,14 @@ from lsm.write_ahead_log.reader import Frame, LogReader
 _SHOWN_BYTES = 60
 
 
-def dump(path: str, *, environment: Environment | None = None) -> Iterator[str]:
+def dump(path: str | PathLike, *, environment: Environment | None = None) -> Iterator[str]:
     """Yield lines of text about a database directory (CURRENT, manifest, SHARED) or one file of it (with its entries).
 
     Raises `InvalidArgumentError` for a file that is none of ours, `CorruptionError` where it is damaged (what comes
     before is yielded), `FormatError`, `StorageError`. Changes nothing; may be used beside an open handle.
     """
     world = PosixEnvironment() if environment is None else environment
-    absolute = world.filesystem.absolute(path)
+    absolute = world.filesystem.absolute(path_text(path))
     try:
         directory = world.filesystem.open_directory(absolute)
     except MissingFileError:

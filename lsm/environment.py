@@ -15,6 +15,23 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Literal, Protocol
 
+from lsm.errors import InvalidArgumentError
+
+
+class PathLike(Protocol):
+    """A path object, such as `pathlib.Path`."""
+
+    def __fspath__(self) -> str: ...
+
+
+def path_text(path: str | PathLike) -> str:
+    """Return a path as text; raise `InvalidArgumentError` if it is none."""
+    text = path if isinstance(path, str) else getattr(path, "__fspath__", str)()
+    if not isinstance(text, str) or not text or "\0" in text:
+        raise InvalidArgumentError(f"a path must be text without NUL, not {path!r}")
+    return text
+
+
 OpenMode = Literal["read", "write", "create"]
 """read: must exist, no writing. write: must exist. create: must not exist, is made empty, and may be written."""
 

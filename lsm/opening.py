@@ -18,8 +18,8 @@ from lsm.core import Core
 from lsm.creation import check_creatable, create_database, open_or_create_directory
 from lsm.database import Database, Parts
 from lsm.directory_locks import check_nobody_writes, take_locks
-from lsm.environment import Directory, Environment
-from lsm.errors import InvalidArgumentError, MissingFileError, NotADatabaseError, OptionsMismatchError
+from lsm.environment import Directory, Environment, PathLike, path_text
+from lsm.errors import MissingFileError, NotADatabaseError, OptionsMismatchError
 from lsm.filenames import CURRENT, SHARED, parse_name
 from lsm.install import Installer
 from lsm.keys import EPOCH_KEY, decode_integer
@@ -41,7 +41,11 @@ _MOST_LOGS = 16
 
 
 def open_database(
-    path: str, options: Options | None = None, *, read_only: bool = False, environment: Environment | None = None
+    path: str | PathLike,
+    options: Options | None = None,
+    *,
+    read_only: bool = False,
+    environment: Environment | None = None,
 ) -> Database:
     """Open, or make, the database in the directory `path`.
 
@@ -66,9 +70,7 @@ def open_database(
     """
     chosen = Options() if options is None else options
     world: Environment = PosixEnvironment() if environment is None else environment
-    absolute = world.filesystem.absolute(path)
-    if "\0" in absolute:
-        raise InvalidArgumentError("a path cannot contain NUL")
+    absolute = world.filesystem.absolute(path_text(path))
     return _open_to_read(world, absolute, chosen) if read_only else _open_to_write(world, absolute, chosen)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from lsm.block_cache import BlockCache
 from lsm.core import Core
 from lsm.directory_locks import check_nobody_writes
-from lsm.environment import Directory, Environment, File
+from lsm.environment import Directory, Environment, File, PathLike, path_text
 from lsm.errors import CorruptionError, MissingFileError, NotADatabaseError
 from lsm.filenames import manifest_name, table_name
 from lsm.install import Installer
@@ -69,17 +69,18 @@ class _Findings:
         )
 
 
-def verify(path: str, *, environment: Environment | None = None) -> VerificationReport:
+def verify(path: str | PathLike, *, environment: Environment | None = None) -> VerificationReport:
     """Check the database in `path`, which no handle may have open for writing.
 
     Raises `NotADatabaseError`, `LockedError`, `FormatError` and `StorageError`; damage is reported, not raised. Needs
     no right to write. Cost: reads everything once.
     """
     world = PosixEnvironment() if environment is None else environment
+    absolute = world.filesystem.absolute(path_text(path))
     try:
-        directory = world.filesystem.open_directory(world.filesystem.absolute(path))
+        directory = world.filesystem.open_directory(absolute)
     except MissingFileError:
-        raise NotADatabaseError(path, "there is no such directory") from None
+        raise NotADatabaseError(absolute, "there is no such directory") from None
     try:
         check_nobody_writes(directory)
         return _verify_directory(world, directory)

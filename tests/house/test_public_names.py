@@ -22,14 +22,21 @@ def _declared(module: ModuleType) -> list[str]:
     return list(getattr(module, "__all__", []))
 
 
+def _own(module: ModuleType) -> set[str]:
+    """Return the names that a module shows as its own: not modules, and nothing that comes from outside of it."""
+    return {
+        name
+        for name, value in vars(module).items()
+        if not name.startswith("_")
+        and not isinstance(value, ModuleType | __future__._Feature)
+        and str(getattr(value, "__module__", module.__name__)).startswith(module.__name__)
+    }
+
+
 def wrong_names(module: ModuleType) -> list[str]:
     """Compare what a module declares with what a reader sees in it."""
     declared = _declared(module)
-    visible = {
-        name
-        for name, value in vars(module).items()
-        if not name.startswith("_") and not isinstance(value, ModuleType | __future__._Feature)
-    }
+    visible = _own(module)
     missing = [f"{module.__name__}.{name} is visible, but not in __all__" for name in sorted(visible - set(declared))]
     empty = [
         f"{module.__name__}.{name} is in __all__, but does not exist" for name in declared if not hasattr(module, name)

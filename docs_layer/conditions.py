@@ -135,6 +135,9 @@ def _leaf(column: ColumnShape, values: IntervalSet) -> Condition:
 
 def every(parts: Iterable[Condition]) -> Condition:
     """Return the condition that all parts hold, with one leaf for each column."""
+    parts = tuple(parts)
+    if len(parts) == 1:
+        return parts[0]
     sets: dict[ColumnShape, IntervalSet] = {}
     others: list[Condition] = []
     for part in parts:

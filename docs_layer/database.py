@@ -109,9 +109,7 @@ def _apply_schema(store: Store, cache: SchemaCache) -> None:
             transaction.bump_epoch()
             transaction.commit()
         except ConflictError:
-            if pause is None:
-                raise
-            time.sleep(pause)
+            _sleep(pause)
         else:
             return
         finally:
@@ -119,12 +117,19 @@ def _apply_schema(store: Store, cache: SchemaCache) -> None:
 
 
 def _pauses(retries: int) -> Iterator[float | None]:
-    """Give the pause after each try, random so that rivals part; None after the last."""
+    """Give the longest pause after each try; None after the last."""
     longest = FIRST_PAUSE_SECONDS
     for _ in range(retries):
-        yield random.uniform(0, longest)  # noqa: S311 - a pause, not a secret
+        yield longest
         longest = min(longest * 2, LONGEST_PAUSE_SECONDS)
     yield None
+
+
+def _sleep(longest: float | None) -> None:
+    """Sleep a random part of the longest pause, so that rivals part; raise the error at hand after the last try."""
+    if longest is None:
+        raise  # noqa: PLE0704 - called where a conflict is being handled
+    time.sleep(random.uniform(0, longest))  # noqa: S311 - a pause, not a secret
 
 
 class Database:
@@ -273,9 +278,8 @@ class Database:
         self.close()
 
     def table(self, table: type[Table]) -> BoundTable:
-        """Return the table as it is now, for queries."""
-        with self.store.snapshot() as snapshot:
-            return self._cache.view(snapshot).table(table)
+        """Return the table as it was last seen, for building queries; a run looks at its view's own epoch."""
+        return self._cache.newest.table(table)
 
     @contextmanager
     def view(self, table: type[Table]) -> Iterator[View]:
@@ -294,9 +298,7 @@ class Database:
                 result = function(Transaction(self, started, self._cache.view(started)))
                 started.commit()
             except ConflictError:
-                if pause is None:
-                    raise
-                time.sleep(pause)
+                _sleep(pause)
             except BaseException:
                 started.rollback()
                 raise

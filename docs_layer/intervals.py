@@ -92,6 +92,8 @@ def complement(values: IntervalSet) -> IntervalSet:
 
 def intersection(left: IntervalSet, right: IntervalSet) -> IntervalSet:
     """Return the values that are in both sets."""
+    if left == EVERYTHING:
+        return right
     return complement(union((complement(left), complement(right))))
 
 

@@ -115,6 +115,8 @@ def _best(condition: Condition, order: Sequence[OrderTerm], paths: Sequence[KeyP
     choices = []
     for path in paths:
         fit = fit_path(path, sets)
+        if fit.keys and not order:
+            return _Choice(fit, condition, ordered=True, reverse=False)
         ordered, reverse = _serves_order(fit, order)
         choices.append(_Choice(fit, condition, ordered, reverse))
     return max(choices, key=_score)

@@ -99,13 +99,16 @@ class Query(Generic[Row, Result]):
     Made by `query(Table)` of a database, a snapshot or a transaction; never changes.
     """
 
-    __slots__ = ("_bound", "_request", "_source", "_table")
+    __slots__ = ("_bound", "_planned", "_request", "_source", "_table")
 
-    def __init__(self, source: Source, table: type[Row], request: _Request | None = None) -> None:
+    def __init__(
+        self, source: Source, table: type[Row], request: _Request | None = None, bound: _Bound | None = None
+    ) -> None:
         self._source = source
         self._table = table
         self._request = _Request(AllOf(())) if request is None else request
-        self._bound = _bind(source.table(table), self._request)
+        self._bound = _bind(source.table(table), self._request) if bound is None else bound
+        self._planned: Plan | None = None  # of _bound; the same whoever computes it
 
     def where(self, *conditions: Expression[Row]) -> Query[Row, Result]:
         """Keep only rows that answer all of the conditions, too.
@@ -116,8 +119,11 @@ class Query(Generic[Row, Result]):
         for condition in conditions:
             if not isinstance(condition, Expression):
                 raise QueryError(f"where takes expressions such as Book.year > 2020, not {condition!r}")
-        parts = (*self._request.condition.parts, *(condition.node for condition in conditions))
-        return self._changed(replace(self._request, condition=AllOf(parts)))
+        nodes = tuple(condition.node for condition in conditions)
+        scope = self._bound.table.scope
+        bound = every((self._bound.condition, *(bind(node, scope) for node in nodes)))
+        request = replace(self._request, condition=AllOf((*self._request.condition.parts, *nodes)))
+        return Query(self._source, self._table, request, replace(self._bound, condition=bound))
 
     def order_by(self, *terms: Order[Row] | Value[Row, Any]) -> Query[Row, Result]:
         """Order by columns, `-column` downwards; replaces an order given before. Nulls are lowest.
@@ -130,7 +136,9 @@ class Query(Generic[Row, Result]):
             if not isinstance(term, (Order, Value)):
                 raise QueryError(f"order_by takes columns such as Book.title or -Book.year, not {term!r}")
             order.append(term.node if isinstance(term, Order) else OrderNode(term.node, descending=False))
-        return self._changed(replace(self._request, order=tuple(order)))
+        request = replace(self._request, order=tuple(order))
+        bound = replace(self._bound, order=_order(self._bound.table, request))
+        return Query(self._source, self._table, request, bound)
 
     def limit(self, count: int) -> Query[Row, Result]:
         """Give at most `count` rows."""
@@ -178,8 +186,10 @@ class Query(Generic[Row, Result]):
 
     def count(self) -> int:
         """Return the number of rows; reads only keys where a path ensures the whole condition."""
+        if self._request.order:
+            return self.order_by().count()
         with self._source.view(self._table) as view:
-            plan = self._plan(replace(self._request, order=()), view.table)
+            plan = self._plan(view.table)
             return count_rows(view, plan, self._window(self._request), ReadCount())
 
     def exists(self) -> bool:
@@ -211,17 +221,18 @@ class Query(Generic[Row, Result]):
         return f"<query {self._bound.table.name}: {'; '.join(describe_plan(_plan(self._bound)))}>"
 
     def _changed(self, request: _Request) -> Query[Row, Result]:
-        return Query(self._source, self._table, request)
+        return Query(self._source, self._table, request, self._bound)
 
     def _run(self, request: _Request, count: ReadCount) -> Iterator[Any]:
         with self._source.view(self._table) as view:
-            yield from read_rows(view, self._plan(request, view.table), self._window(request), count)
+            yield from read_rows(view, self._plan(view.table), self._window(request), count)
 
-    def _plan(self, request: _Request, table: BoundTable) -> Plan:
-        """Plan a request on the table as the view has it; refuse full scans in strict mode."""
-        is_same = table is self._bound.table and request.condition is self._request.condition
-        bound = replace(self._bound, order=_order(table, request)) if is_same else _bind(table, request)
-        plan = _plan(bound)
+    def _plan(self, table: BoundTable) -> Plan:
+        """Plan on the table as the view has it; refuse full scans in strict mode."""
+        if table is self._bound.table:
+            plan = self._planned = self._planned or _plan(self._bound)
+        else:
+            plan = _plan(_bind(table, self._request))
         if self._source.strict and plan.is_full_scan:
             raise IndexRequiredError(table.name, plan.suggestion or "an index for each side of the `or`")
         return plan

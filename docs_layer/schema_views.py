@@ -94,6 +94,13 @@ class SchemaCache:
         """The classes, read."""
         return tuple(self._definitions.values())
 
+    @property
+    def newest(self) -> SchemaView:
+        """The schema that was seen last; there is one as soon as `view` was called."""
+        if self._newest is None:
+            raise SchemaError("no catalog was read yet")
+        return self._newest
+
     def view(self, reader: Reader) -> SchemaView:
         """Return the schema as of a view of the store. Cost: an attribute, unless the schema changed."""
         newest = self._newest

@@ -22,7 +22,7 @@ from docs_layer.cursor import View
 from docs_layer.errors import NoSuchField, NotFoundError, QueryError, TransactionError
 from docs_layer.expressions import Assignment
 from docs_layer.query import Query
-from docs_layer.rows_write import delete_row, insert_rows, undone_on_error, update_row, upsert_row
+from docs_layer.rows_write import UndoneOnError, delete_row, insert_rows, update_row, upsert_row
 from docs_layer.schema_views import SchemaView
 from docs_layer.sequences import Sequences
 from docs_layer.store import Reader
@@ -161,7 +161,7 @@ class Transaction:
         Returns and raises as `insert`. References are checked batch by batch: parents come before children.
         """
         inserted: list[Row] = []
-        with undone_on_error(self._transaction):
+        with UndoneOnError(self._transaction):
             for kind, group in groupby(rows, type):
                 table = self._schema.table(kind)
                 for batch in _batches(group):

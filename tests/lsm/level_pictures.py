@@ -1,24 +1,25 @@
-"""A version as a short text picture, and back, for the tests of everything that decides about levels.
+"""A version as a short text picture, and back, and a plan as text, for the tests of what decides about levels.
 
 One line a level, beginning with its number; tables from left to right in the order of the level (level 0 newest
 first). A table is `number:smallest-largest`, where `z+` stands for no upper bound, followed by any of
 
     *<n>   size of n units (default 1); a unit is 1,000 bytes
-    x<n>   n of its 10 entries are tombstones
-    r      it holds a range tombstone
+    /<n>   n of its 10 entries are tombstones
+    ~      it holds a range tombstone
 
     0: 9:a-f 8:c-k
-    1: 3:a-c*4 4:e-z+x2
+    1: 3:a-c*4 4:e-z+/2~
 """
 
 import re
 
+from lsm.compaction.plan import Plan
 from lsm.version import TableMetadata, Tables, Version
 
 UNIT_BYTES = 1_000
 LAST_SEQUENCE = 1_000
 
-_TABLE = re.compile(r"(\d+):([a-z0-9]+)-([a-z0-9]+\+?)(?:\*(\d+))?(?:x(\d+))?(r?)")
+_TABLE = re.compile(r"(\d+):([a-z0-9]+)-([a-z0-9]+\+?)(?:\*(\d+))?(?:/(\d+))?(~?)")
 
 
 def table(text: str, level: int = 0) -> TableMetadata:
@@ -61,3 +62,11 @@ def picture(version: Version) -> str:
         for level, tables in enumerate(version.levels)
         if tables
     )
+
+
+def show(plan: Plan | None) -> str:
+    """Return a plan as text: reason, inputs, output level, such as `size: 1[3] 2[7 8] -> 2`; `=>` is a trivial move."""
+    if plan is None:
+        return "nothing"
+    inputs = " ".join(f"{level}[{' '.join(str(table.number) for table in tables)}]" for level, tables in plan.inputs)
+    return f"{plan.reason}: {inputs} {'=>' if plan.trivial_move else '->'} {plan.output_level}"

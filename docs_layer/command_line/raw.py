@@ -42,7 +42,7 @@ def get(
     as_json: Json = False,
 ) -> None:
     """Print the value of a key."""
-    with lsm.open(str(directory), EXISTING, read_only=True) as db:
+    with lsm.open(directory, EXISTING, read_only=True) as db:
         value = db.get(key_bytes(key))
     if value is None:
         raise CommandError(f"there is no key {key}")
@@ -63,7 +63,7 @@ def put(
     create: Annotated[bool, typer.Option("--create", help="Make a new database if there is none.")] = False,
 ) -> None:
     """Store a value under a key; it is on the disk when the command returns."""
-    with lsm.open(str(directory), lsm.Options(create_if_missing=create)) as db:
+    with lsm.open(directory, lsm.Options(create_if_missing=create)) as db:
         db.put(key_bytes(key), key_bytes(value), sync=True)
 
 
@@ -76,7 +76,7 @@ def delete(
     ] = None,
 ) -> None:
     """Delete a key, or a range of keys; a key that is not there is no error."""
-    with lsm.open(str(directory), EXISTING) as db:
+    with lsm.open(directory, EXISTING) as db:
         if stop is None:
             db.delete(key_bytes(key), sync=True)
         else:
@@ -98,7 +98,7 @@ def scan(
     if prefix is not None and (start is not None or stop is not None):
         raise CommandError("give either --prefix or --start and --stop")
     ends = {"start": bound(start), "stop": bound(stop), "prefix": bound(prefix)}
-    with lsm.open(str(directory), EXISTING, read_only=True) as db:
+    with lsm.open(directory, EXISTING, read_only=True) as db:
         if keys_only:
             _print_keys(db.scan_keys(**ends, reverse=reverse, limit=limit), as_json=as_json)
         else:

@@ -26,7 +26,7 @@ def files_bytes(directory: Path) -> int:
 def compact(directory: Directory, *, start: Start = None, stop: Stop = None, as_json: Json = False) -> None:
     """Rewrite the tables of a range, or of all keys, so that deleted and overwritten values give their space back."""
     before = files_bytes(directory) if directory.is_dir() else 0
-    with lsm.open(str(directory), EXISTING) as db, progress() as bars:
+    with lsm.open(directory, EXISTING) as db, progress() as bars:
         bar = bars.add_task("compacting", total=None)
         db.compact(
             bound(start), bound(stop), progress=lambda done, total: bars.update(bar, completed=done, total=total)
@@ -40,7 +40,7 @@ def compact(directory: Directory, *, start: Start = None, stop: Stop = None, as_
 
 def stats(directory: Directory, *, as_json: Json = False) -> None:
     """Print what a database holds: files, levels, sequences, and what recovery found."""
-    with lsm.open(str(directory), EXISTING, read_only=True) as db:
+    with lsm.open(directory, EXISTING, read_only=True) as db:
         facts = db.stats().as_dict()
     if as_json:
         print_json(facts)
@@ -68,7 +68,7 @@ def shown(name: str, value: object) -> object:
 
 def verify(directory: Directory, *, as_json: Json = False) -> None:
     """Read every byte and check every invariant; list the damage, and end with status 1 if there is any."""
-    report = lsm.verify(str(directory))
+    report = lsm.verify(directory)
     if as_json:
         print_json(report.as_dict())
     else:
@@ -87,5 +87,5 @@ def dump(
     ],
 ) -> None:
     """Print the content of a manifest, a log or a table, or of all files of a database, in readable form."""
-    for line in lsm.dump(str(path)):
+    for line in lsm.dump(path):
         print_line(line)

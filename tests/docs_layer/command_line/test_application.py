@@ -66,7 +66,7 @@ def test_a_missing_database_is_one_line_and_status_one(run: Run, tmp_path: Path,
 def test_a_locked_database_names_the_holder(run: Run, tmp_path: Path) -> None:
     """A directory that is open elsewhere is an error of one line that names the process."""
     path = tmp_path / "database"
-    with lsm.open(str(path)):
+    with lsm.open(path):
         program = subprocess.run(
             [sys.executable, "-c", START, "put", str(path), "a", "b"], capture_output=True, text=True, check=False
         )
@@ -100,7 +100,7 @@ def test_interruptions_are_quiet(
 def test_a_reader_that_goes_away_is_no_error(tmp_path: Path) -> None:
     """`layerdb scan DIR | head -1` ends without a word."""
     path = tmp_path / "database"
-    with lsm.open(str(path)) as db:
+    with lsm.open(path) as db:
         for number in range(20_000):
             db.put(b"%08d" % number, b"value")
     with subprocess.Popen(

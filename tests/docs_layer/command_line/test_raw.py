@@ -16,7 +16,7 @@ from tests.docs_layer.command_line.test_application import START
 def path(tmp_path: Path) -> Path:
     """Make a database with a few keys, some of them not printable."""
     path = tmp_path / "database"
-    with lsm.open(str(path)) as db:
+    with lsm.open(path) as db:
         for key, value in ((b"a", b"1"), (b"b\x00", b"\xff"), (b"b\t", b"2"), (b"c", b"back\\slash")):
             db.put(key, value)
     return path

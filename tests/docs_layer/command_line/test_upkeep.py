@@ -14,7 +14,7 @@ from tests.docs_layer.command_line.conftest import Run
 def path(tmp_path: Path) -> Path:
     """Make a database whose values were written twice, so that compaction has something to do."""
     path = tmp_path / "database"
-    with lsm.open(str(path), lsm.Options(compression="none", bottommost_compression="none", maintenance=False)) as db:
+    with lsm.open(path, lsm.Options(compression="none", bottommost_compression="none", maintenance=False)) as db:
         for _ in range(2):
             for number in range(2_000):
                 db.put(b"%06d" % number, b"v" * 100)

@@ -50,8 +50,8 @@ def test_every_format_is_pinned() -> None:
 
 def test_a_grammar_is_told_from_an_example() -> None:
     """Two rules are a grammar; calls in an example, or one sentence with a sign, are none."""
-    grammar = '"""Bytes.\n\n    frame := header body\n    header := u32 size\n"""'
-    example = '"""Use.\n\n    db = open("x")\n    row = db.get(1)\n    key = value pairs\n"""'
+    grammar = '"""Bytes.\n\n    frame := header body\n    header := u32 size\n\nAll small.\n"""'
+    example = '"""Use.\n\n    db = open("x")\n    row = db.get(1)\n    key = value pairs\n\nAll small.\n"""'
 
     assert has_grammar(parse(grammar))
     assert not has_grammar(parse(example))

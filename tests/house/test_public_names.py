@@ -23,14 +23,19 @@ def _declared(module: ModuleType) -> list[str]:
 
 
 def _own(module: ModuleType) -> set[str]:
-    """Return the names that a module shows as its own: not modules, and nothing that comes from outside of it."""
-    return {
-        name
+    """Return the names that a module shows as its own.
+
+    For the two packages that is all but modules; for a package inside of them, whose names are not public anyway, what
+    it defines itself.
+    """
+    shown = {
+        name: value
         for name, value in vars(module).items()
-        if not name.startswith("_")
-        and not isinstance(value, ModuleType | __future__._Feature)
-        and str(getattr(value, "__module__", module.__name__)).startswith(module.__name__)
+        if not name.startswith("_") and not isinstance(value, ModuleType | __future__._Feature)
     }
+    if "." not in module.__name__:
+        return set(shown)
+    return {name for name, value in shown.items() if getattr(value, "__module__", None) == module.__name__}
 
 
 def wrong_names(module: ModuleType) -> list[str]:

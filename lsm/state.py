@@ -48,10 +48,15 @@ class State:
         Raises `CorruptionError`, `StorageError`. About 0.2 µs when the active memtable has it, else 0.2 µs for each
         memtable and a few µs for the tables.
         """
-        # The commonest case without a call: the newest version is visible and no range deletion can hide it.
+        # The common cases without a call: no range deletion can hide it, and its newest version is visible or absent.
         entry = self._entries.get(key)
-        if entry is not None and entry[0] <= sequence and self.active.ranges is None:
-            return entry[1]
+        if self.active.ranges is None:
+            if entry is not None:
+                if entry[0] <= sequence:
+                    return entry[1]
+            elif not self.sealed:
+                value = self.tables.get(key)
+                return None if value is MISSING else value
         value = self._in_memtables(key, sequence)
         if value is MISSING:
             value = self.tables.get(key)
@@ -131,7 +136,9 @@ class State:
         self, start: bytes | None, stop: bytes | None, sequence: int, reverse: bool, limit_hint: int | None
     ) -> list[Source]:
         """Return all that speaks about [start, stop), newest first."""
-        chunk = FIRST_CHUNK if limit_hint is None else min(max(limit_hint, 1), LARGEST_CHUNK)
+        # Without tables nearly all that is copied is wanted; beside them a memtable may have few of the entries.
+        largest = FIRST_CHUNK if self.tables.readers or limit_hint is None else LARGEST_CHUNK
+        chunk = largest if limit_hint is None else min(max(limit_hint, 1), largest)
         hidden: list[Range] = []
         found: list[Source] = []
         for memtable in (self.active, *self.sealed):

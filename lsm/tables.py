@@ -11,7 +11,7 @@ the next version takes over the open tables that both have. Any number of thread
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import chain, pairwise
 from typing import NamedTuple
 
@@ -39,18 +39,22 @@ class _Level(NamedTuple):
     """One shorter than the others if the last table has no upper bound."""
     smallest: list[bytes]
     readers: list[TableReader]
+    ranged: frozenset[TableReader]
+    """Those that have range tombstones."""
 
 
 class TableSet:
     """Open readers for all tables of `version`; see the module."""
 
-    __slots__ = ("_deeper", "_newest", "readers", "version")
+    __slots__ = ("_deeper", "_key_hashes", "_newest", "_newest_ranged", "readers", "version")
 
     def __init__(self, version: Version, readers: dict[int, TableReader]) -> None:
         """Make the set from a version and the reader of each of its tables, by number."""
         self.version = version
         self.readers = readers
+        self._key_hashes = kernel().key_hashes
         self._newest = [(table.smallest, table.largest, readers[table.number]) for table in version.levels[0]]
+        self._newest_ranged = _ranged(version.levels[0], readers)
         self._deeper = [_level(tables, readers) for tables in version.levels[1:] if tables]
 
     def get(self, key: bytes) -> bytes | Missing | None:
@@ -61,13 +65,13 @@ class TableSet:
         """
         if not self.readers:
             return MISSING
-        return self._get(key, kernel().key_hashes((key,))[0])
+        return self._get(key, self._key_hashes((key,))[0])
 
     def multi_get(self, keys: Sequence[bytes]) -> list[bytes | Missing | None]:
         """Return what `get` returns for each of `keys`, in their order."""
         if not self.readers:
             return [MISSING] * len(keys)
-        return list(map(self._get, keys, kernel().key_hashes(keys)))
+        return list(map(self._get, keys, self._key_hashes(keys)))
 
     def sources(
         self, start: bytes | None, stop: bytes | None, hidden: Sequence[Range] = (), *, reverse: bool = False
@@ -78,12 +82,10 @@ class TableSet:
         except the range tombstones. Raises as `get`, also while the sources are read.
         """
         found: list[Source] = []
-        for tables in self._groups(start, stop):
-            ranges = self._range_tombstones(tables, start, stop)
-            ordered = reversed(tables) if reverse else tables
-            readers = [self.readers[table.number] for table in ordered]
-            parts = (_runs(reader, start, stop, hidden, reverse=reverse) for reader in readers)
-            found.append(Source(chain.from_iterable(parts), ranges))
+        for readers, ranged in self._groups(start, stop):
+            having = [reader.range_tombstones() for reader in readers if reader in ranged]
+            ranges = [part for ranges in having for part in clip(ranges, start, stop)]
+            found.append(Source(_level_runs(readers, start, stop, hidden, reverse), ranges))
             if ranges:
                 hidden = flatten([*hidden, *ranges])
         return found
@@ -91,8 +93,8 @@ class TableSet:
     def estimate(self, start: bytes | None, stop: bytes | None) -> tuple[int, int]:
         """Return about how many entries lie in [start, stop) and their bytes on disk, from the indexes alone."""
         entries = size_bytes = 0
-        for table in chain.from_iterable(self._groups(start, stop)):
-            more = self.readers[table.number].estimate(start, stop)
+        for reader in chain.from_iterable(readers for readers, _ in self._groups(start, stop)):
+            more = reader.estimate(start, stop)
             entries += more[0]
             size_bytes += more[1]
         return entries, size_bytes
@@ -103,7 +105,7 @@ class TableSet:
                 value = reader.get(key, key_hash)
                 if value is not MISSING:
                     return value
-        for largest_keys, smallest_keys, readers in self._deeper:
+        for largest_keys, smallest_keys, readers, _ in self._deeper:
             place = bisect_left(largest_keys, key)
             if place < len(readers) and smallest_keys[place] <= key:
                 value = readers[place].get(key, key_hash)
@@ -111,21 +113,22 @@ class TableSet:
                     return value
         return MISSING
 
-    def _groups(self, start: bytes | None, stop: bytes | None) -> Iterator[tuple[TableMetadata, ...]]:
-        """Yield the tables that overlap [start, stop), newest first; those of one age, being disjoint, together."""
-        for table in self.version.overlapping(0, start, stop):
-            yield (table,)
-        for level in range(1, len(self.version.levels)):
-            tables = self.version.overlapping(level, start, stop)
-            if tables:
-                yield tables
+    def _groups(
+        self, start: bytes | None, stop: bytes | None
+    ) -> Iterator[tuple[list[TableReader], frozenset[TableReader]]]:
+        """Yield the tables that overlap [start, stop), newest first; those of one age, being disjoint, together.
 
-    def _range_tombstones(
-        self, tables: Iterable[TableMetadata], start: bytes | None, stop: bytes | None
-    ) -> list[Range]:
-        """Return the range tombstones of disjoint, ascending tables in [start, stop)."""
-        having = (self.readers[table.number] for table in tables if table.range_tombstone_count)
-        return [part for reader in having for part in clip(reader.range_tombstones(), start, stop)]
+        Beside them stands which tables have range tombstones.
+        """
+        for smallest, largest, reader in self._newest:
+            if (stop is None or smallest < stop) and (start is None or largest is None or start <= largest):
+                yield [reader], self._newest_ranged
+        for level in self._deeper:
+            first = 0 if start is None else bisect_left(level.largest, start)
+            last = None if stop is None else bisect_left(level.smallest, stop)
+            readers = level.readers[first:last]
+            if readers:
+                yield readers, level.ranged
 
 
 def open_tables(
@@ -164,13 +167,30 @@ def _level(tables: Sequence[TableMetadata], readers: dict[int, TableReader]) -> 
         [table.largest for table in tables if table.largest is not None],
         [table.smallest for table in tables],
         [readers[table.number] for table in tables],
+        _ranged(tables, readers),
     )
 
 
-def _runs(
-    reader: TableReader, start: bytes | None, stop: bytes | None, hidden: Sequence[Range], *, reverse: bool
+def _ranged(tables: Sequence[TableMetadata], readers: dict[int, TableReader]) -> frozenset[TableReader]:
+    return frozenset(readers[table.number] for table in tables if table.range_tombstone_count)
+
+
+def _level_runs(
+    readers: Sequence[TableReader], start: bytes | None, stop: bytes | None, hidden: Sequence[Range], reverse: bool
 ) -> Iterator[Run]:
-    """Yield the entries of a table in [start, stop), without reading through long hidden ranges."""
+    """Return the entries of disjoint, ascending tables in [start, stop), without long hidden ranges."""
+    if len(readers) == 1 and not hidden:
+        return readers[0].runs(start, stop, reverse=reverse)
+    ordered = reversed(readers) if reverse else readers
+    if not hidden:
+        return chain.from_iterable(reader.runs(start, stop, reverse=reverse) for reader in ordered)
+    return chain.from_iterable(_runs_between(reader, start, stop, hidden, reverse) for reader in ordered)
+
+
+def _runs_between(
+    reader: TableReader, start: bytes | None, stop: bytes | None, hidden: Sequence[Range], reverse: bool
+) -> Iterator[Run]:
+    """Yield the entries of a table in [start, stop), jumping over hidden ranges in which it has many."""
     cuts = [low for low, _ in clip(hidden, start, stop)[LOOK_AHEAD::LOOK_AHEAD]]
     windows = list(pairwise([start or b"", *cuts, stop]))
     for low, high in reversed(windows) if reverse else windows:

@@ -155,3 +155,22 @@ def test_a_long_deleted_range_is_not_read(reverse: bool, monkeypatch: pytest.Mon
 
     assert [key for found, _ in merged for key in found] == sorted(kept, reverse=reverse)
     assert decoded[0] < 300
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("level", [0, 1])
+def test_a_long_deleted_range_hides_only_what_is_older(reverse: bool, level: int) -> None:
+    """Neither its own entries nor newer ones are jumped over, however long the range is."""
+    directory = new_directory()
+    keys = [b"%04d" % number for number in range(6000)]
+
+    def write(number: int, place: int) -> TableMetadata:
+        return write_table(directory, number, [(keys[place::3], [b"%d" % number] * 2000)], [(b"1", b"4")], level=level)
+
+    tables = (write(3, 0), write(2, 1), write(1, 2))
+    levels = (tables, ()) if level == 0 else ((), *((table,) for table in tables))
+    table_set = open_tables(directory, Version(levels, 1), new_cache())
+    merged = merge(table_set.sources(None, None, reverse=reverse), reverse=reverse)
+    kept = [key for place, key in enumerate(keys) if place % 3 == 0 or not b"1" <= key < b"4"]
+
+    assert [key for found, _ in merged for key in found] == sorted(kept, reverse=reverse)

@@ -118,7 +118,7 @@ NEED_NOT_CONFLICT: dict[str, tuple[Step, Step]] = {
     ),
     "a key behind the first chunk": (
         lambda tx: tx.put(b"r5", b"new"),
-        in_order(lambda tx: read_first_chunk(tx), lambda tx: tx.put(b"q", b"")),
+        in_order(read_first_chunk, lambda tx: tx.put(b"q", b"")),
     ),
     "a key below what a limited reverse scan handed out": (
         lambda tx: tx.put(b"r0", b"new"),

@@ -44,7 +44,7 @@ def print_table(plan: Plan, results: Sequence[Result], console: Console) -> None
     for engine in plan.engines:
         result = next(result for result in results if result.engine == engine)
         console.print(f"{engine}: {result.version}; {result.options}", highlight=False)
-    console.print(_conditions(plan), highlight=False)
+    console.print(_conditions(plan), highlight=False, soft_wrap=True)
 
 
 def _conditions(plan: Plan) -> str:

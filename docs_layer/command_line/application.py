@@ -88,8 +88,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _fail(error: Exception, status: int) -> int:
-    text = error.format_message() if isinstance(error, typer.TyperException) else one_line(error)
-    print(f"layerdb: {' '.join(text.split())}", file=sys.stderr)  # noqa: T201 - how a command line speaks
+    """Tell what went wrong; a bare `layerdb` has shown its help, and there is no more to say."""
+    text = one_line(error.format_message() if isinstance(error, typer.TyperException) else error)
+    if text:
+        print(f"layerdb: {text}", file=sys.stderr)  # noqa: T201 - how a command line speaks
     return status
 
 

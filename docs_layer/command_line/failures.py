@@ -17,9 +17,10 @@ class CommandError(Exception):
 EXPECTED: tuple[type[Exception], ...] = (CommandError, DatabaseError, lsm.Error, OSError)
 
 
-def one_line(error: BaseException) -> str:
+def one_line(error: BaseException | str) -> str:
     """Describe an error in one line: its own words, or its class where it has none."""
-    return " ".join(str(error).split()) or type(error).__name__
+    text = " ".join(str(error).split())
+    return type(error).__name__ if isinstance(error, BaseException) and not text else text
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> CommandError:

@@ -39,30 +39,34 @@ def compact(directory: Directory, *, start: Start = None, stop: Stop = None, as_
 
 
 def stats(directory: Directory, *, as_json: Json = False) -> None:
-    """Print what a database holds: files, levels, sequences, and what recovery found."""
+    """Print what a database holds: its levels, its logs, its memory, and what opening it found."""
     with lsm.open(directory, EXISTING, read_only=True) as db:
-        facts = db.stats().as_dict()
+        facts = db.stats()
+        recovery = db.recovery
     if as_json:
-        print_json(facts)
-    else:
-        print_grid(["fact", "value"], [(name, shown(name, value)) for name, value in flat(facts)])
-
-
-def flat(facts: Mapping[str, object], above: str = "") -> list[tuple[str, object]]:
-    """Write nested facts as a list of dotted names with plain values."""
-    lines: list[tuple[str, object]] = []
-    for name, value in facts.items():
-        if isinstance(value, Mapping):
-            lines += flat(value, f"{above}{name}.")
-        elif isinstance(value, list | tuple):
-            lines += flat({str(place): item for place, item in enumerate(value)}, f"{above}{name}.")
-        else:
-            lines.append((above + name, value))
-    return lines
+        print_json(facts.as_dict() | {"recovery": recovery.as_dict()})
+        return
+    print_grid(
+        ["level", "tables", "size", "entries", "tombstones"],
+        [
+            (number, level.tables, size(level.size_bytes), level.entries, level.tombstones)
+            for number, level in enumerate(facts.levels)
+            if level.tables
+        ],
+    )
+    print_grid(
+        ["fact", "value"],
+        [(name, shown(name, value)) for name, value in facts.as_dict().items() if name not in {"levels", "path"}],
+    )
+    print_line(f"opening: {recovery}")
 
 
 def shown(name: str, value: object) -> object:
-    """Write a number of bytes for a person, and leave every other value as it is."""
+    """Write a number of bytes for a person, a pair or a mapping in short, and every other value as it is."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {item}" for key, item in value.items()) or "none"
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value))
     return size(value) if name.endswith("_bytes") and isinstance(value, int) else value
 
 

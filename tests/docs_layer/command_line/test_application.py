@@ -32,6 +32,15 @@ def test_help_lists_every_command(run: Run) -> None:
     assert [command for command in COMMANDS if command not in output] == []
 
 
+def test_no_command_shows_the_help(run: Run) -> None:
+    """A bare `layerdb` shows its help and no error, and its status tells a script that nothing was done."""
+    printed = run()
+
+    assert printed.status == 2
+    assert "Usage: layerdb" in printed.output + printed.errors
+    assert "layerdb: " not in printed.errors
+
+
 def test_version(run: Run) -> None:
     """`--version` names the program and its version."""
     printed = run("--version")

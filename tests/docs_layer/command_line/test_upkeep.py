@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 import lsm
-from docs_layer.command_line.upkeep import flat
 from tests.docs_layer.command_line.conftest import Run
 
 
@@ -38,12 +37,23 @@ def test_compact_of_a_range(run: Run, path: Path) -> None:
     assert len(run("scan", path, "--keys-only").lines) == 2_000
 
 
-def test_stats(run: Run, path: Path) -> None:
-    """Facts for a person, one a line, and the same as JSON."""
+def test_stats_as_json(run: Run, path: Path) -> None:
+    """A program reads levels, counters and what opening found."""
     facts = json.loads(run("stats", path, "--json").output)
 
-    assert facts
-    assert all(name in run("stats", path).output for name, _ in flat(facts))
+    assert sum(level["tables"] for level in facts["levels"]) == len(list(path.glob("*.sst")))
+    assert facts["last_sequence"] == 4_000
+    assert facts["recovery"]["dropped_bytes"] == 0
+
+
+def test_stats_for_a_person(run: Run, path: Path) -> None:
+    """The levels that hold tables come first, then one fact a line, then what opening found."""
+    lines = [line.split() for line in run("stats", path).lines if line.strip()]
+
+    assert lines[0] == ["level", "tables", "size", "entries", "tombstones"]
+    assert lines[2][:2] == ["0", str(len(list(path.glob("*.sst"))))]
+    assert ["last_sequence", "4000"] in lines
+    assert lines[-1][0] == "opening:"
 
 
 def test_verify_of_a_sound_database(run: Run, path: Path) -> None:

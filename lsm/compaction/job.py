@@ -82,7 +82,7 @@ def run_job(
         new_table: makes the next output file. What it made is worth nothing unless tables are returned; who made it
             removes it then.
         options: how to write tables.
-        manifest_number: for the properties of the outputs.
+        manifest_number: the manifest that `plan` was made for; it goes into the properties of the outputs.
         cancelled: asked between runs whether to stop.
         progress: told how many more bytes of the input are done; they add up to `plan.size_bytes`.
 

@@ -70,7 +70,7 @@ class Outputs:
         """Write what follows with tables from `open_table`.
 
         ranges: all range tombstones of the inputs, flat. Those that have nothing older to hide are left out.
-        manifest_number: the manifest that the edit is to become.
+        manifest_number: the manifest that the plan was made for.
         """
         # Constant after construction.
         self._plan = plan

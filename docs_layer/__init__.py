@@ -39,7 +39,7 @@ from docs_layer.expressions import Assignment, Column, Expression, Order, RefCol
 from docs_layer.fields import auto, col, follow, index, inverse, ref
 from docs_layer.memory_store import MemoryStore
 from docs_layer.query import Explanation, Query
-from docs_layer.tables import Table, asdict, from_dict
+from docs_layer.tables import Table, asdict, from_dict, replace
 from docs_layer.transaction import Snapshot, Transaction
 from docs_layer.verification import VerificationReport
 
@@ -92,5 +92,6 @@ __all__ = [
     "inverse",
     "open_db",
     "ref",
+    "replace",
     "table_from_catalog",
 ]

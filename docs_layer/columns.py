@@ -1,14 +1,16 @@
 """What stands right of the `:` in a table class: `Key[int]`, `Col[str]`, `Ref[Author]`, `Many["Book"]`, `One[Author]`.
 
 Two faces of the same names. For static checkers they are descriptors: `Book.year` is a `Column[Book, int]` and
-`book.year` an `int`, without a plugin. At run time each is `Annotated[type, ColumnMarker(...)]`, so that msgspec sees
-plain types and rows are C structs whose columns are slots. Nothing here has state.
+`book.year` an `int`, without a plugin. `__set__` tells them what the constructor takes, and by `Never` that rows are
+frozen (marking the classes as frozen would make mypy forget the descriptors of inherited columns). At run time each
+is `Annotated[type, ColumnMarker(...)]`, so that msgspec sees plain types and rows are C structs whose columns are
+slots. Nothing here has state.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Generic, overload
+from typing import TYPE_CHECKING, Annotated, Any, Generic, Never, overload
 
 from typing_extensions import TypeVar
 
@@ -39,7 +41,7 @@ if TYPE_CHECKING:
         @overload
         def __get__(self, row: object, table: Any) -> Kind: ...
         def __get__(self, row: Any, table: Any) -> Any: ...
-        def __set__(self, row: Any, value: Kind) -> None: ...
+        def __set__(self, row: Never, value: Kind) -> None: ...
 
     class Key(Generic[Kind]):
         """A column of the primary key; several make it composite, in the order they stand."""
@@ -49,7 +51,7 @@ if TYPE_CHECKING:
         @overload
         def __get__(self, row: object, table: Any) -> Kind: ...
         def __get__(self, row: Any, table: Any) -> Any: ...
-        def __set__(self, row: Any, value: Kind) -> None: ...
+        def __set__(self, row: Never, value: Kind) -> None: ...
 
     class Ref(Generic[Target, KeyKind]):
         """A column that holds the primary key of a row of `Target`; `Ref[Country, str]` where that key is a str."""
@@ -59,7 +61,7 @@ if TYPE_CHECKING:
         @overload
         def __get__(self, row: object, table: Any) -> KeyKind: ...
         def __get__(self, row: Any, table: Any) -> Any: ...
-        def __set__(self, row: Any, value: KeyKind) -> None: ...
+        def __set__(self, row: Never, value: KeyKind) -> None: ...
 
     class Many(Generic[Target_co]):
         """The rows of another table that refer to this one."""
@@ -69,6 +71,7 @@ if TYPE_CHECKING:
         @overload
         def __get__(self, row: object, table: Any) -> tuple[Target_co, ...]: ...
         def __get__(self, row: Any, table: Any) -> Any: ...
+        def __set__(self, row: Never, value: Never) -> None: ...
 
     class One(Generic[Target_co]):
         """The row of another table that this one refers to."""
@@ -78,6 +81,7 @@ if TYPE_CHECKING:
         @overload
         def __get__(self, row: object, table: Any) -> Target_co: ...
         def __get__(self, row: Any, table: Any) -> Any: ...
+        def __set__(self, row: Never, value: Never) -> None: ...
 
 else:
 

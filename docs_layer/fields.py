@@ -57,7 +57,7 @@ def col(
     default: Kind,
     unique: bool = ...,
     max_length: int | None = ...,
-    check: Callable[[Kind], bool] | None = ...,
+    check: Callable[[Any], bool] | None = ...,
     tz: bool = ...,
 ) -> Col[Kind]: ...
 @overload
@@ -66,7 +66,7 @@ def col(
     default_factory: Callable[[], Kind],
     unique: bool = ...,
     max_length: int | None = ...,
-    check: Callable[[Kind], bool] | None = ...,
+    check: Callable[[Any], bool] | None = ...,
 ) -> Col[Kind]: ...
 @overload
 def col(

@@ -111,7 +111,7 @@ def _set_hidden(table: type, name: str, value: object) -> None:
 
 if TYPE_CHECKING:
 
-    @dataclass_transform(kw_only_default=True, frozen_default=True, field_specifiers=(col, ref, inverse, follow))
+    @dataclass_transform(kw_only_default=True, eq_default=False, field_specifiers=(col, ref, inverse, follow))
     class Table:
         """Base of table classes; a subclass is the type of the table's rows.
 
@@ -141,7 +141,7 @@ else:
             raise NoSuchField(type(self).__name__, name, members)
 
 
-__all__ = ["Row", "Table", "TableMeta", "asdict", "auto", "from_dict", "struct_fields", "table_name"]
+__all__ = ["Row", "Table", "TableMeta", "asdict", "auto", "from_dict", "replace", "struct_fields", "table_name"]
 
 
 def table_name(table: type[Table]) -> str:
@@ -159,6 +159,21 @@ def struct_fields(table: type[Table]) -> tuple[str, ...]:
 def asdict(row: Table) -> dict[str, Any]:
     """Return the columns of a row by name; values are the row's own, not copies."""
     return {name: getattr(row, name) for name in struct_fields(type(row))}
+
+
+def replace(row: Row, **values: Any) -> Row:
+    """Return a copy of a row with other values in some columns; the row itself stays as it is.
+
+    Raises:
+        NoSuchField: A name is no column; names the nearest one.
+    """
+    fields = struct_fields(type(row))
+    for name in values:
+        if name not in fields:
+            raise NoSuchField(table_name(type(row)), name, fields)
+    struct: Any = row  # checkers see a plain class
+    copy: Row = msgspec.structs.replace(struct, **values)
+    return copy
 
 
 def from_dict(table: type[Row], values: Mapping[str, Any]) -> Row:

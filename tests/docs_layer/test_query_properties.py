@@ -46,6 +46,8 @@ TEXTS = st.sampled_from(["", "\0", "a", "a\0", "a\0b", "ab", "b", "\uffff", "\U0
 FLOATS = st.sampled_from([None, -math.inf, -1.5, -0.0, 0.0, 1.0, 2.5, math.inf, math.nan])
 ROWS = st.lists(st.tuples(NUMBERS, TEXTS, FLOATS), max_size=25)
 
+BOTH: tuple[Any, ...] = (Bare, Indexed)
+
 Condition = tuple[Callable[[Any], Expression[Any]], Callable[[tuple[Any, ...]], bool]]
 """A condition on either class, and its meaning for a row (a, b, c)."""
 
@@ -134,7 +136,7 @@ def test_every_path_finds_what_the_condition_means(rows: list[tuple[Any, ...]], 
     build, holds = condition
     wanted = [place for place, row in enumerate(rows, 1) if holds(row)]
     with _filled(rows) as db:
-        for table in (Bare, Indexed):
+        for table in BOTH:
             query = db.query(table).where(build(table))
             assert sorted(row.id for row in query) == wanted
             assert query.count() == len(wanted)
@@ -148,7 +150,7 @@ def test_every_path_gives_the_requested_order(
     """Order, limit and offset give the same sort keys by sort and by index, and only rows that were asked for."""
     build, holds = condition
     with _filled(rows) as db:
-        for table in (Bare, Indexed):
+        for table in BOTH:
             stored = {row.id: row for row in db.query(table)}
             found = [stored[place] for place, row in enumerate(rows, 1) if holds(row)]
             keys = sorted(_order_key(row, order) for row in found)

@@ -36,6 +36,12 @@ class Book(Table):
         return self.title.upper()
 
 
+class Novel(Book):
+    """Columns of its base and one of its own."""
+
+    pages: Col[int]
+
+
 class Category(Table):
     """A reference to itself."""
 

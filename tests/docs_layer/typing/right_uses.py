@@ -15,7 +15,7 @@ from docs_layer import (
     open_db,
     table_from_catalog,
 )
-from tests.docs_layer.typing.models import Author, Book, Category, Country, Visit
+from tests.docs_layer.typing.models import Author, Book, Category, Country, Novel, Visit
 
 
 def rows() -> None:
@@ -44,6 +44,8 @@ def expressions() -> None:
     assert_type(Book.author_id, RefColumn[Book, Author, int])
     assert_type(Author.books, Relation[Author, Book])
     assert_type(Book.author, Relation[Book, Author])
+    assert_type(Novel.year, Column[Novel, int | None])
+    assert_type(Novel(title="Emma", author_id=1, pages=400).year, int | None)
     assert_type(Book.year > 2020, Expression[Book])
     assert_type(Book.year == None, Expression[Book])  # noqa: E711 - it is an expression
     assert_type(Book.title == "Emma", Expression[Book])

@@ -18,6 +18,7 @@ Book.year.in_(["a"])  # wrong: type of a constant
 Book.year.starts_with("2")  # wrong: no text
 row = Book(title="x", author_id=1)
 row.title = "y"  # wrong: rows are frozen
+row.author = Author(name="x")  # wrong: rows are frozen
 row.titel  # wrong: unknown column
 Book.titel  # wrong: unknown column
 db.query(Book).order_by(-Author.name)  # wrong: column of another table

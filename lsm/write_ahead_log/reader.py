@@ -60,6 +60,9 @@ class LogReader:
         """
         limit = self.size_bytes if limit is None else limit
         while self.end < limit:
+            if self.end == self.size_bytes:
+                self.reason = f"the log ends at {self.size_bytes}, its successor says {limit}"
+                return
             frame = self._next(min(limit, self.size_bytes))
             if frame is None:
                 return
@@ -67,8 +70,6 @@ class LogReader:
             self.last_sequence = frame.header.first_sequence + frame.header.entry_count - 1
             self.entry_count += frame.header.entry_count
             yield frame
-        if self.end > self.size_bytes:
-            self.reason = f"the log ends at {self.size_bytes}, its successor says {limit}"
 
     def _next(self, limit: int) -> Frame | None:
         offset = self.end

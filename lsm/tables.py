@@ -57,21 +57,31 @@ class TableSet:
         self._newest_ranged = _ranged(version.levels[0], readers)
         self._deeper = [_level(tables, readers) for tables in version.levels[1:] if tables]
 
-    def get(self, key: bytes) -> bytes | Missing | None:
+    def get(self, key: bytes, key_hash: int | None = None) -> bytes | Missing | None:
         """Return the value of `key`, None if it is deleted, `MISSING` if no table speaks about it.
 
-        Raises `CorruptionError`, `StorageError`. Cost: a probe of the filter of each table in level 0 and of one table
-        in each deeper level whose bounds contain the key; rarely more than one block.
+        `key_hash` is the kernel's hash of the key, if it is known. Raises `CorruptionError`, `StorageError`. Cost: a
+        probe of the filter of each table in level 0 and of one table in each deeper level whose bounds contain the key;
+        rarely more than one block.
         """
-        if not self.readers:
-            return MISSING
-        return self._get(key, self._key_hashes((key,))[0])
+        if key_hash is None:
+            key_hash = self._key_hashes((key,))[0]
+        for smallest, largest, reader in self._newest:
+            if smallest <= key and (largest is None or key <= largest):
+                value = reader.get(key, key_hash)
+                if value is not MISSING:
+                    return value
+        for largest_keys, smallest_keys, readers, _ in self._deeper:
+            place = bisect_left(largest_keys, key)
+            if place < len(readers) and smallest_keys[place] <= key:
+                value = readers[place].get(key, key_hash)
+                if value is not MISSING:
+                    return value
+        return MISSING
 
     def multi_get(self, keys: Sequence[bytes]) -> list[bytes | Missing | None]:
         """Return what `get` returns for each of `keys`, in their order."""
-        if not self.readers:
-            return [MISSING] * len(keys)
-        return list(map(self._get, keys, self._key_hashes(keys)))
+        return list(map(self.get, keys, self._key_hashes(keys)))
 
     def sources(
         self, start: bytes | None, stop: bytes | None, hidden: Sequence[Range] = (), *, reverse: bool = False
@@ -98,20 +108,6 @@ class TableSet:
             entries += more[0]
             size_bytes += more[1]
         return entries, size_bytes
-
-    def _get(self, key: bytes, key_hash: int) -> bytes | Missing | None:
-        for smallest, largest, reader in self._newest:
-            if smallest <= key and (largest is None or key <= largest):
-                value = reader.get(key, key_hash)
-                if value is not MISSING:
-                    return value
-        for largest_keys, smallest_keys, readers, _ in self._deeper:
-            place = bisect_left(largest_keys, key)
-            if place < len(readers) and smallest_keys[place] <= key:
-                value = readers[place].get(key, key_hash)
-                if value is not MISSING:
-                    return value
-        return MISSING
 
     def _groups(
         self, start: bytes | None, stop: bytes | None

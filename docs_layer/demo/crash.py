@@ -7,8 +7,7 @@ from pathlib import Path
 
 from docs_layer import Database, open_db
 from docs_layer.demo.narration import Narrator, Stopwatch
-from docs_layer.demo.tables import TABLES, CheckIn
-from docs_layer.demo.victim import BATCH_ROWS
+from docs_layer.demo.tables import BATCH_CHECK_INS, TABLES, CheckIn
 
 BATCHES_BEFORE_KILL = 20
 
@@ -17,7 +16,7 @@ def kill_a_loader(directory: Path, narrator: Narrator) -> int:
     """Start the loading process, kill it while it works, and return how many transactions it had acknowledged."""
     narrator.chapter("kill -9")
     narrator.say(
-        f"A child process stores check-ins, {BATCH_ROWS} in a transaction, each synced before it is acknowledged."
+        f"A child process stores check-ins, {BATCH_CHECK_INS} in a transaction, each synced before it is acknowledged."
     )
     command = [sys.executable, "-m", "docs_layer.demo.victim", str(directory)]
     acknowledged = 0
@@ -29,7 +28,7 @@ def kill_a_loader(directory: Path, narrator: Narrator) -> int:
     if child.returncode != -signal.SIGKILL:
         raise RuntimeError(f"the loading process ended by itself with status {child.returncode}")
     narrator.show(
-        [f"killed with SIGKILL after {acknowledged} acknowledged transactions, {acknowledged * BATCH_ROWS:,} rows"]
+        [f"killed with SIGKILL after {acknowledged} acknowledged transactions, {acknowledged * BATCH_CHECK_INS:,} rows"]
     )
     return acknowledged
 
@@ -43,9 +42,11 @@ def reopen(directory: Path, acknowledged: int, narrator: Narrator) -> Database:
     narrator.code("db = open_db(directory, tables=[Country, City, Airport, CheckIn]); db.recovery")
     watch = Stopwatch()
     db = open_db(directory, tables=TABLES)
-    narrator.show([f"open again in {watch}", db.recovery])
+    narrator.show(
+        [f"open again in {watch}", db.recovery, f"{db.recovery.dropped_bytes} bytes of unfinished work dropped"]
+    )
     count = db.query(CheckIn).count()
-    batches, rest = divmod(count, BATCH_ROWS)
+    batches, rest = divmod(count, BATCH_CHECK_INS)
     if batches < acknowledged or rest:
         raise RuntimeError(f"{acknowledged} transactions were acknowledged, but {count} rows are there")
     narrator.show([f"{count:,} check-ins are there: all {acknowledged} acknowledged transactions, every one whole"])

@@ -48,4 +48,7 @@ class CheckIn(Table):
     __indexes__ = [index("batch")]
 
 
+BATCH_CHECK_INS = 500
+"""Check-ins of one transaction, which is there after a crash as a whole or not at all."""
+
 TABLES = (Country, City, Airport, CheckIn)

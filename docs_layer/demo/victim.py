@@ -9,9 +9,7 @@ from itertools import count
 from pathlib import Path
 
 from docs_layer import open_db
-from docs_layer.demo.tables import TABLES, Airport, CheckIn
-
-BATCH_ROWS = 500
+from docs_layer.demo.tables import BATCH_CHECK_INS, TABLES, Airport, CheckIn
 
 
 def main(directory: Path) -> None:
@@ -19,9 +17,10 @@ def main(directory: Path) -> None:
     with open_db(directory, tables=TABLES) as db:
         airports = [airport.id for airport in db.query(Airport).limit(100)]
         for batch in count():
-            first = batch * BATCH_ROWS
+            first = batch * BATCH_CHECK_INS
             rows = [
-                CheckIn(id=key, airport=airports[key % 100], batch=batch) for key in range(first, first + BATCH_ROWS)
+                CheckIn(id=key, airport=airports[key % 100], batch=batch)
+                for key in range(first, first + BATCH_CHECK_INS)
             ]
             with db.transaction(sync=True) as transaction:
                 transaction.insert_many(rows)

@@ -46,8 +46,8 @@ deletion cost 494 and its ends, at 10,000 of them; it is charged `RANGE_BYTES`.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
-from itertools import islice
+from collections.abc import Callable, Iterator, Sequence
+from itertools import compress, islice
 from operator import itemgetter
 from typing import TypeAlias
 
@@ -70,7 +70,7 @@ LARGEST_CHUNK = 2048
 _REBUILD_SHARE = 50
 # Adding one key to the sorted order costs about as much as sorting anew costs for this many keys already in order.
 
-_value = itemgetter(1)
+_value: Callable[[Entry], Value] = itemgetter(1)
 
 
 class Memtable:
@@ -291,15 +291,15 @@ class Memtable:
 
     def _visible_run(self, keys: list[bytes], sequence: int, reverse: bool) -> Run:
         """Return the entries of `keys` (not empty, in the direction of the scan) as they are at `sequence`."""
-        found: list[Entry | None] = list(map(self.entries.get, keys))
+        found = list(map(self.entries.__getitem__, keys))
         if self.last_sequence > sequence:
-            found = [_version(entry, sequence) for entry in found]
-            if not all(found):
-                keys = [key for key, entry in zip(keys, found, strict=True) if entry is not None]
-        visible: list[Entry] = list(filter(None, found))
-        values: list[Value] = list(map(_value, visible))
+            versions = [entry if entry[0] <= sequence else _version(entry, sequence) for entry in found]
+            if not all(versions):
+                keys = list(compress(keys, versions))
+            found = [entry for entry in versions if entry is not None]
+        values = list(map(_value, found))
         if self.ranges is not None and keys:
-            self._hide(keys, visible, values, sequence, reverse)
+            self._hide(keys, found, values, sequence, reverse)
         return keys, values
 
     def _hide(self, keys: list[bytes], entries: list[Entry], values: list[Value], sequence: int, reverse: bool) -> None:

@@ -88,12 +88,13 @@ def main(
         with tempfile.TemporaryDirectory(prefix="bench-") as name:
             measured.append(load(Path(name) / "database", documents))
     tenths = [median(column) for column in zip(*measured, strict=True)]
-    grid = Grid(box=SIMPLE_HEAD, title=f"{rows:,} rows, median of {rounds} rounds", title_justify="left")
+    grid = Grid(box=SIMPLE_HEAD)
     grid.add_column("tenth", justify="right")
     grid.add_column("µs a row", justify="right")
     for number, microseconds in enumerate(tenths, start=1):
         grid.add_row(str(number), f"{microseconds:.1f}")
     console = Console()
+    console.print(f"{rows:,} rows, median of {rounds} rounds, {describe()['processor']}", highlight=False)
     console.print(grid)
     console.print(f"the last tenth took {tenths[-1] / tenths[0]:.2f} times as long as the first")
     if json_file is not None:

@@ -29,7 +29,7 @@ def print_table(plan: Plan, results: Sequence[Result], console: Console) -> None
     """Print microseconds per operation, and how many times as long the first engine took as each other one."""
     found = medians(results)
     first, *others = plan.engines
-    grid = Table(box=SIMPLE_HEAD, title="microseconds per operation, median of the rounds", title_justify="left")
+    grid = Table(box=SIMPLE_HEAD)
     grid.add_column("workload")
     for engine in plan.engines:
         grid.add_column(engine, justify="right")
@@ -40,6 +40,7 @@ def print_table(plan: Plan, results: Sequence[Result], console: Console) -> None
         cells = [f"{found[workload, engine]:.2f}" for engine in plan.engines]
         ratios = [f"{own / found[workload, engine]:.2f}" for engine in others]
         grid.add_row(workload, *cells, *ratios)
+    console.print("microseconds per operation, median of the rounds", highlight=False)
     console.print(grid)
     for engine in plan.engines:
         result = next(result for result in results if result.engine == engine)

@@ -113,7 +113,11 @@ def test_wrong_values_name_their_column(db: Database, column: str, value: object
     """Insert and update refuse a value that its column does not take, and store nothing."""
     kept = db.insert(Everything())
     wrong: Any = {column: value}
-    for use in (lambda: db.insert(Everything(**wrong)), lambda: db.update(Everything, kept.id, **wrong)):
+    uses: list[Callable[[], object]] = [
+        lambda: db.insert(Everything(**wrong)),
+        lambda: db.update(Everything, kept.id, **wrong),
+    ]
+    for use in uses:
         with pytest.raises(ValidationError) as caught:
             use()
         assert (caught.value.table, caught.value.field) == ("Everything", column)

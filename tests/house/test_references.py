@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from docs_layer.command_line.application import build
 from tests.house.sources import ROOT, Source, parse, report, sources
 
 FILE = re.compile(r"(?<![\w/.<>*{}-])((?:\.?[\w-]+/)*[\w-]+\.(?:py|md|toml))(?![\w*])")
@@ -69,6 +70,14 @@ def test_named_files_exist() -> None:
 def test_named_targets_exist() -> None:
     """Every `make` command in a Markdown file has its target."""
     found = {word for file in documents() for word in unknown(TARGET, file.read_text("utf-8"), targets())}
+
+    assert found == set()
+
+
+def test_named_commands_exist() -> None:
+    """Every `layerdb` command in a Markdown file is one of the program."""
+    known = {command.name or "" for command in build().registered_commands}
+    found = {word for file in documents() for word in unknown(COMMAND, file.read_text("utf-8"), known)}
 
     assert found == set()
 

@@ -15,7 +15,8 @@ Errors, all of `docs_layer.errors`:
 - `CommitUnknownError` at commit: it may or may not have happened; never repeat it blindly.
 - `SnapshotTooOldError`, `TransactionTooLargeError`: a limit of the implementation.
 - `ClosedError`: a call after `close`, `commit` or `rollback`. Iterators that were taken before may end with it too.
-- `ValueError` for keys and values beyond `Limits`, and at commit for a counter beyond 64 bits.
+- `ValueError` for keys and values beyond `Limits`, for a mark or a delta that is none, and at commit for a counter
+  beyond 64 bits.
 
 Errors of files and networks are those of the implementation.
 """

@@ -144,6 +144,8 @@ class MemoryTransaction(BufferedView):
 
     def add(self, name: bytes, delta: int) -> None:
         """See `docs_layer.store.Transaction.add`."""
+        if type(delta) is not int:
+            raise ValueError(f"a counter takes integers, not {delta!r}")
         self._record(Add(name, delta))
 
     def delete_counters(self, start: bytes, stop: bytes) -> None:

@@ -100,9 +100,11 @@ READING_VERBS = frozenset({"get", "scan", "exists", "counter", "counters"})
 
 
 def has_written(call: Call, answer: object) -> bool:
-    """Tell whether a call was a write; an insert that found both keys present was none."""
+    """Tell whether a call was a write: not an insert that found both keys present, nor a deletion of an empty range."""
     if call.verb == "insert":
         return answer != [call.key, call.other]
+    if call.verb in {"delete_range", "delete_counters"}:
+        return call.key < call.other
     return call.verb not in READING_VERBS
 
 

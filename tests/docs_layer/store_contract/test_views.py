@@ -211,6 +211,19 @@ def test_rollback_to_a_mark_undoes_later_writes_only(store: Store) -> None:
         assert snapshot.epoch == 0
 
 
+def test_an_unvalidated_reader_follows_a_rollback_to_a_mark(store: Store) -> None:
+    """A reader that was taken before does not show what was undone, and shows what is written next."""
+    transaction = store.transaction()
+    reader = transaction.unvalidated
+    mark = transaction.mark()
+    transaction.put(b"a", b"")
+    transaction.rollback_to(mark)
+    transaction.put(b"b", b"")
+    assert reader.multi_get([b"a", b"b"]) == [None, b""]
+    assert keys(reader) == [b"b"]
+    transaction.rollback()
+
+
 def test_marks_nest(store: Store) -> None:
     """Going back to an outer mark undoes what an inner one kept."""
     transaction = store.transaction()
@@ -278,6 +291,18 @@ def test_a_closed_store_refuses_everything(store: Store) -> None:
     for call in (store.snapshot, store.transaction, lambda: store.allocate(b"x"), lambda: store.estimate(b"", b"z")):
         with pytest.raises(ClosedError):
             call()
+
+
+def test_what_is_no_mark_and_no_delta_is_refused(store: Store) -> None:
+    """Marks lie between 0 and the present one, deltas are ints; the transaction stays usable."""
+    transaction = store.transaction()
+    transaction.put(b"a", b"")
+    for mark in (-1, transaction.mark() + 1):
+        with pytest.raises(ValueError, match="no mark"):
+            transaction.rollback_to(mark)
+    with pytest.raises(ValueError, match="integers"):
+        transaction.add(b"n", 1.5)  # type: ignore[arg-type]  # the mistake under test
+    transaction.commit()
 
 
 def test_keys_and_values_beyond_the_limits_are_refused(store: Store) -> None:

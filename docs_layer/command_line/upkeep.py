@@ -7,9 +7,11 @@ from typing import Annotated
 import typer
 
 import lsm
+from docs_layer import VerificationReport
 from docs_layer.command_line.arguments import Directory, Json, Start, Stop
 from docs_layer.command_line.output import counted, print_grid, print_json, print_line, progress, size
 from docs_layer.command_line.raw import EXISTING, bound
+from docs_layer.command_line.tables import existing
 
 
 def files_bytes(directory: Path) -> int:
@@ -70,19 +72,44 @@ def shown(name: str, value: object) -> object:
     return size(value) if name.endswith("_bytes") and isinstance(value, int) else value
 
 
-def verify(directory: Directory, *, as_json: Json = False) -> None:
+def verify(
+    directory: Directory,
+    *,
+    tables: Annotated[
+        bool, typer.Option("--tables", help="Then open it, and check rows against index entries and references.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
     """Read every byte and check every invariant; list the damage, and end with status 1 if there is any."""
-    report = lsm.verify(directory)
+    files = lsm.verify(directory)
+    rows = _verify_tables(directory) if tables and files.ok else None
     if as_json:
-        print_json(report.as_dict())
+        content = None if rows is None else _as_dict(rows)
+        print_json(files.as_dict() | {"content": content})
     else:
-        for error in report.damage:
+        for error in files.damage:
             print_line(str(error))
-        verdict = counted(len(report.damage), "damaged place") if report.damage else "no damage"
-        files = f"{counted(report.tables, 'table')}, {counted(report.logs, 'log')}, {size(report.size_bytes)}"
-        print_line(f"{files} read: {verdict}")
-    if not report.ok:
+        verdict = counted(len(files.damage), "damaged place") if files.damage else "no damage"
+        read = f"{counted(files.tables, 'table file')}, {counted(files.logs, 'log')}, {size(files.size_bytes)}"
+        print_line(f"{read} read: {verdict}")
+        if rows is not None:
+            print_line(str(rows))
+    if not files.ok or (rows is not None and not rows.is_sound):
         raise typer.Exit(1)
+
+
+def _verify_tables(directory: Path) -> VerificationReport:
+    with existing(directory) as db:
+        return db.verify()
+
+
+def _as_dict(rows: VerificationReport) -> dict[str, object]:
+    return {
+        "tables": rows.tables,
+        "rows": rows.rows,
+        "entries": rows.entries,
+        "damage": [str(error) for error in rows.damage],
+    }
 
 
 def dump(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from docs_layer import Col, Key, Table, open_db
+from docs_layer import Col, Key, Table, col, open_db
 from tests.docs_layer.command_line.conftest import Run
 
 CSV = """name,age,height,member,note
@@ -190,3 +190,25 @@ def test_a_file_that_is_not_there(run: Run, database: Path, tmp_path: Path) -> N
     assert printed.status == 1
     assert "absent.csv" in printed.errors
     assert not database.exists()
+
+
+def test_verify_of_tables(run: Run, people: Path) -> None:
+    """`--tables` also compares rows with index entries, and says how many it saw."""
+    assert "1 tables, 3 rows" in run("verify", people, "--tables").output
+    assert json.loads(run("verify", people, "--tables", "--json").output)["content"]["rows"] == 3
+
+
+def test_verify_finds_a_row_without_its_entry(run: Run, database: Path) -> None:
+    """An index entry that somebody deleted by hand is damage of the tables, though every byte is as it was written."""
+
+    class Tagged(Table):
+        id: Key[int]
+        tag: Col[str] = col(unique=True)
+
+    with open_db(database, tables=[Tagged]) as db:
+        db.insert(Tagged(id=1, tag="here"))
+    entry = next(line for line in run("scan", database, "--keys-only").lines if "here" in line)
+    assert run("delete", database, entry).status == 0
+
+    assert run("verify", database).status == 0
+    assert run("verify", database, "--tables").status == 1

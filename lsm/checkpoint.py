@@ -52,7 +52,7 @@ def _fill(core: Core, installer: Installer, directory: Directory) -> None:
     """Put everything that the database needs into `directory`, durably."""
     with installer.lock, core.mutex:
         if core.closed is not None:
-            raise core.closed
+            raise core.closed_error()
         manifest = installer.manifest
         for table in manifest.version.tables():
             core.directory.link(table_name(table.number), directory, table_name(table.number))

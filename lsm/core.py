@@ -17,8 +17,10 @@ one while holding a later one.
 
 from __future__ import annotations
 
+from lsm.directory_locks import DirectoryLocks
 from lsm.environment import Condition, Directory, Environment, Lock
 from lsm.errors import BackgroundError, ClosedError, DiskFullError, Error, ReadOnlyError, SyncFailedError
+from lsm.history import HistoryLink
 from lsm.memtable import Memtable
 from lsm.options import Options
 from lsm.shared_page import Record, SharedPage
@@ -42,6 +44,8 @@ class Core:
         """Notified after a rotation, an install, a background error and at closing; waited for without other locks."""
 
         self.view: View
+        self.history: HistoryLink
+        """The link of the active memtable, or of the one before it; replaced under `mutex` before the view is."""
         self.page: SharedPage | None = None
         self.logs: dict[int, LogWriter] = {}
         """Logs whose memtable is not flushed; the live one is that of the active memtable."""
@@ -64,7 +68,13 @@ class Core:
         self.poison: SyncFailedError | None = None
         self.background_error: Error | None = None
         self.background_error_told = True
-        self.closed: ClosedError | None = None
+        self.syncs_under_way = 0
+        """How many threads sync the log now; guarded by `sync_lock`. The dirty mark of SHARED says if there are any."""
+        self.sync_lock: Lock = environment.lock()
+        self.locks: DirectoryLocks | None = None
+        """The lock files; held here, so that no background thread ever works without them."""
+        self.closed: type[ClosedError] | None = None
+        self.closed_reason = ""
         self.attention = read_only
         """Whether a writer has to call `attend` first. Set by whoever changes one of its reasons."""
 
@@ -81,8 +91,18 @@ class Core:
     def current_view(self) -> View:
         """Return the newest view; raise `ClosedError` when the handle is closed."""
         if self.closed is not None:
-            raise self.closed
+            raise self.closed_error()
         return self.view
+
+    def closed_error(self) -> ClosedError:
+        """Return the error for using a closed handle."""
+        return (self.closed or ClosedError)(f"{self.path}: {self.closed_reason}")
+
+    def close_as(self, kind: type[ClosedError], reason: str) -> None:
+        """Refuse everything from now on. Plain stores, so also for finalisers and forked children."""
+        self.closed_reason = reason
+        self.closed = kind
+        self.attention = True
 
     def allocate_file_number_locked(self) -> int:
         """Return a number that no file of this directory had or will have. Under `mutex`."""
@@ -123,7 +143,7 @@ class Core:
     def check_writable_locked(self) -> None:
         """Raise the error that stands in the way of every write, if there is one. Under `mutex`."""
         if self.closed is not None:
-            raise self.closed
+            raise self.closed_error()
         if self.read_only:
             raise ReadOnlyError(f"{self.path}: opened read-only")
         if self.poison is not None:
@@ -132,17 +152,19 @@ class Core:
 
     def report_background_error(self, error: Error) -> None:
         """Keep the error of background work for the next writer and for `stats()`."""
-        self.background_error = error
-        self.background_error_told = False
-        self.update_attention()
+        with self.mutex:
+            self.background_error = error
+            self.background_error_told = False
+            self.update_attention_locked()
         self.notify()
 
     def clear_background_error(self) -> None:
         """Forget the error of background work, since it works again."""
         if self.background_error is not None:
-            self.background_error = None
-            self.background_error_told = True
-            self.update_attention()
+            with self.mutex:
+                self.background_error = None
+                self.background_error_told = True
+                self.update_attention_locked()
 
     def notify(self) -> None:
         """Wake everybody who waits for a change."""
@@ -167,12 +189,13 @@ class Core:
         error = self.background_error
         if error is None or self.background_error_told:
             return
-        self.background_error_told = True
-        self.update_attention()
+        with self.mutex:
+            self.background_error_told = True
+            self.update_attention_locked()
         raise background_failure(self.path, error) from error
 
-    def update_attention(self) -> None:
-        """Bring `attention` up to date with its reasons."""
+    def update_attention_locked(self) -> None:
+        """Bring `attention` up to date with its reasons. Under `mutex`."""
         self.attention = (
             self.closed is not None
             or self.read_only

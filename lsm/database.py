@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -15,7 +16,6 @@ from lsm.commit.pipeline import CommitPipeline
 from lsm.commit.request import Request
 from lsm.commit.room import Room
 from lsm.core import Core
-from lsm.directory_locks import DirectoryLocks
 from lsm.environment import PathLike, path_text
 from lsm.errors import ClosedError, ConflictError, ForkedError, StorageError
 from lsm.gathering import gather_statistics
@@ -48,7 +48,6 @@ class Parts:
     pipeline: CommitPipeline
     reopen: Callable[[str, Options, bool], Database]
     report: RecoveryReport = dataclasses.field(default_factory=RecoveryReport)
-    locks: DirectoryLocks | None = None
 
 
 class Database(Reader):
@@ -242,16 +241,12 @@ class Database(Reader):
         Snapshots, iterators and transactions of the handle raise `ClosedError` afterwards. Closing twice is allowed.
         Raises `StorageError` when the last sync fails; the handle is closed all the same.
         """
-        core = self._core
-        if core.closed is not None:
+        if self._core.closed is ForkedError:
             return
         try:
-            if not core.read_only and core.poison is None:
-                self._pipeline.finish()
+            if self._core.closed is None:
+                self._pipeline.close()
         finally:
-            with core.mutex:
-                core.closed = ClosedError(f"{core.path}: the database was closed")
-                core.update_attention()
             self._parts.maintenance.join()
             self._release()
 
@@ -259,6 +254,13 @@ class Database(Reader):
         """Start background maintenance; called once by `lsm.open`."""
         if self._core.options.maintenance:
             self._parts.maintenance.start(self._pipeline)
+
+    def __del__(self) -> None:
+        """Warn about a handle that was forgotten; its threads stop, and the directory is released, soon after."""
+        core: Core | None = getattr(self, "_core", None)
+        if core is not None and core.closed is None:
+            core.close_as(ClosedError, "the handle was collected without being closed")
+            warnings.warn(f"{self!r} was not closed", ResourceWarning, stacklevel=2)
 
     def __enter__(self) -> Self:
         """Return the handle itself."""
@@ -312,7 +314,7 @@ class Database(Reader):
     def _view(self) -> View:
         core = self._core
         if core.closed is not None:
-            raise core.closed
+            raise core.closed_error()
         return core.view
 
     def _pause(self, attempt: int) -> None:
@@ -323,19 +325,17 @@ class Database(Reader):
 
     def _release(self) -> None:
         self._cancel_fork_hook()
-        page = self._core.page
+        core = self._core
+        page, core.page = core.page, None
         if page is not None:
             page.close()
-        if self._parts.locks is not None:
-            self._parts.locks.close()
-        self._core.directory.close()
+        if core.locks is not None:
+            core.locks.close()
+        core.directory.close()
 
     def _forked(self) -> None:
         """In a forked child: close the inherited lock descriptors, touch nothing else."""
-        self._core.closed = ForkedError(f"{self.path}: opened by the parent process; open it again in this one")
-        self._core.attention = True
-        if self._parts.locks is not None:
-            try:
-                self._parts.locks.close()
-            except StorageError:
-                return
+        self._core.close_as(ForkedError, "opened by the parent process; open it again in this one")
+        if self._core.locks is not None:
+            with suppress(StorageError):
+                self._core.locks.close()

@@ -72,6 +72,11 @@ class File(Protocol):
         """Make content and length durable (`fdatasync`)."""
         ...
 
+    @property
+    def synced(self) -> bool:
+        """Whether the last `sync` succeeded; known also when an exception such as Ctrl-C hid its outcome."""
+        ...
+
     def truncate(self, size: int) -> None:
         """Set the length to `size` bytes."""
         ...
@@ -127,6 +132,11 @@ class Directory(Protocol):
 
     def sync(self) -> None:
         """Make created, renamed and removed names durable."""
+        ...
+
+    @property
+    def synced(self) -> bool:
+        """As for a file."""
         ...
 
     def close(self) -> None:

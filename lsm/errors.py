@@ -61,13 +61,20 @@ class LockedError(Error):
         holder = "another handle" if process_id is None else f"process {process_id}"
         super().__init__(f"{path}: already open in {holder}")
 
+    def __reduce__(self) -> tuple[type[LockedError], tuple[str, int | None]]:
+        return (LockedError, (self.path, self.process_id))
+
 
 class NotADatabaseError(Error):
     """No database lies in the directory, and none was to be created."""
 
     def __init__(self, path: str, reason: str) -> None:
         self.path = path
+        self.reason = reason
         super().__init__(f"{path}: {reason}")
+
+    def __reduce__(self) -> tuple[type[NotADatabaseError], tuple[str, str]]:
+        return (NotADatabaseError, (self.path, self.reason))
 
 
 class FormatError(Error):
@@ -79,6 +86,9 @@ class FormatError(Error):
         self.supported = supported
         super().__init__(f"{path}: format version {found} is unknown; this release reads up to version {supported}")
 
+    def __reduce__(self) -> tuple[type[FormatError], tuple[str, int, int]]:
+        return (FormatError, (self.path, self.found, self.supported))
+
 
 class OptionsMismatchError(Error):
     """An option that is recorded in the directory differs from the one that was given."""
@@ -89,6 +99,9 @@ class OptionsMismatchError(Error):
         self.stored = stored
         self.given = given
         super().__init__(f"{path}: option {option} is {stored!r} on disk, but {given!r} was given")
+
+    def __reduce__(self) -> tuple[type[OptionsMismatchError], tuple[str, str, object, object]]:
+        return (OptionsMismatchError, (self.path, self.option, self.stored, self.given))
 
 
 class CorruptionError(Error):
@@ -140,6 +153,9 @@ class StorageError(Error, OSError):
         self.operation = operation
         self.reason = reason
         super().__init__(errno, f"{path}: {operation} failed: {reason}")
+
+    def __reduce__(self) -> tuple[type[StorageError], tuple[str, str, int | None, str]]:
+        return (type(self), (self.path, self.operation, self.errno, self.reason))
 
     def __str__(self) -> str:
         return f"{self.path}: {self.operation} failed: {self.reason}"

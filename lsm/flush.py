@@ -18,9 +18,9 @@ from lsm.merging import Source, merge
 from lsm.options import Options
 from lsm.range_tombstones import flatten
 from lsm.sstable.properties import TableEdit, TableProperties
-from lsm.sstable.writer import TableWriter
+from lsm.sstable.writer import TableWriter, WrittenTable
 from lsm.table_files import NewTable, create_table_file
-from lsm.version import Edit, LogReference, TableMetadata, shortened_largest, shortened_smallest
+from lsm.version import Edit, LogReference, TableMetadata, inclusive_largest, shortened_largest, shortened_smallest
 
 
 def flush_sealed(core: Core, installer: Installer) -> bool:
@@ -91,7 +91,7 @@ def _write_table(
         identity=new.identity,
         size_bytes=written.size_bytes,
         smallest=shortened_smallest(written.smallest),
-        largest=None if written.largest is None else shortened_largest(written.largest),
+        largest=_largest(written),
         entry_count=written.entry_count,
         tombstone_count=written.tombstone_count,
         range_tombstone_count=written.range_tombstone_count,
@@ -99,3 +99,9 @@ def _write_table(
         last_sequence=last_sequence,
         level_at_creation=0,
     )
+
+
+def _largest(written: WrittenTable) -> bytes | None:
+    """Return the inclusive upper bound of a table for the manifest."""
+    largest = inclusive_largest(written.largest, written.largest_is_excluded)
+    return None if largest is None else shortened_largest(largest)

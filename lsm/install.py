@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from lsm.block_cache import BlockCache
-from lsm.commit.durability import poison_locked
+from lsm.commit.durability import poison, sync_marked
 from lsm.core import Core
 from lsm.errors import StorageError, SyncFailedError
 from lsm.filenames import log_name, manifest_name, parse_name, table_name
@@ -106,8 +106,7 @@ class Installer:
             write_current(core.directory, manifest.number, write_manifest(core.directory, manifest))
         except StorageError as error:
             if error.operation == "sync" and error.path == core.directory.path:
-                with core.mutex:
-                    raise poison_locked(core, error) from error
+                raise poison(core, error) from error
             raise
 
     def _publish(self, manifest: Manifest, tables: TableSet) -> None:
@@ -125,7 +124,7 @@ class Installer:
             core.durable = max(core.durable, (oldest, LOG_HEADER_BYTES))
             self._manifest = manifest
             core.publish_locked()
-            core.update_attention()
+            core.update_attention_locked()
         core.notify()
 
     def _make_log_durable(self, oldest: LogReference) -> None:
@@ -138,11 +137,7 @@ class Installer:
             end = log.end
         if log.durable_end >= LOG_HEADER_BYTES:
             return
-        try:
-            log.file.sync()
-        except StorageError as error:
-            with core.mutex:
-                raise poison_locked(core, error) from error
+        sync_marked(core, log.file)
         with core.mutex:
             log.durable_end = max(log.durable_end, end)
 
@@ -165,7 +160,11 @@ class Installer:
         """Return the numbers of all logs from the old oldest one up to the new one, leftovers included."""
         if old == new:
             return []
-        numbered = map(parse_name, self._core.directory.names())
+        try:
+            names = self._core.directory.names()
+        except StorageError:
+            return []  # the switch is done and must not fail any more; the next opening removes them
+        numbered = map(parse_name, names)
         return [found[1] for found in numbered if found is not None and found[0] == "log" and found[1] < new.number]
 
     def _unlink(self, names: Iterable[str]) -> None:

@@ -64,7 +64,7 @@ class Scan(Iterator[Item], Generic[Item]):
         if self._closed:
             raise ClosedError("the iterator was closed")
         if self._core.closed is not None:
-            raise self._core.closed
+            raise self._core.closed_error()
 
     def _walk(self, values: bool) -> Iterator[Item]:
         for keys, entry_values in self._chunks:

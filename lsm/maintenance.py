@@ -124,36 +124,37 @@ class Maintenance:
 
     def _execute(self, plan: Plan, cancelled: Callable[[], bool], progress: Callable[[int], None] | None) -> bool:
         """Run a plan and install its outcome; return whether it was installed. Under `_compacting`."""
-        if plan.trivial_move:
-            self._installer.install(plan_edit(plan, ()))
-            self.trivial_moves += 1
-            return True
-        made: list[int] = []
+        made: list[NewTable] = []
         try:
             outputs = self._run(plan, made, cancelled, progress)
-            if outputs is None:
-                self._installer.discard(made)
-                return False
-            self._installer.install(plan_edit(plan, outputs))
+            if outputs is not None:
+                self._installer.install(plan_edit(plan, outputs))
         except EditConflictError:
-            self._installer.discard(made)
-            return False
+            outputs = None
         except Error:
-            self._installer.discard(made)
+            self._installer.discard(table.number for table in made)
             raise
-        self.compactions += 1
-        self.bytes_compacted += sum(table.size_bytes for table in outputs)
+        if outputs is None:
+            self._installer.discard(table.number for table in made)
+            return False
+        if plan.trivial_move:
+            self.trivial_moves += 1
+        else:
+            self.compactions += 1
+            self.bytes_compacted += sum(table.size_bytes for table in outputs)
         return True
 
     def _run(
-        self, plan: Plan, made: list[int], cancelled: Callable[[], bool], progress: Callable[[int], None] | None
+        self, plan: Plan, made: list[NewTable], cancelled: Callable[[], bool], progress: Callable[[int], None] | None
     ) -> list[TableMetadata] | None:
-        """Write the outputs of a plan; None when it was cancelled. Numbers of all files go to `made`."""
+        """Write the outputs of a plan; None when it was cancelled.
+
+        All files go to `made`, which keeps them open, and so locked, until they are installed.
+        """
 
         def new_table() -> NewTable:
-            table = create_table_file(self._core)
-            made.append(table.number)
-            return table
+            made.append(create_table_file(self._core))
+            return made[-1]
 
         return run_job(
             plan,

@@ -76,8 +76,8 @@ _value: Callable[[Entry], Value] = itemgetter(1)
 class Memtable:
     """The content of one log, ordered and versioned; see the module for structure, threads and memory.
 
-    Constant: `log_number`. Set once when the memtable is sealed: `next`. Changed by the writer: all other public
-    attributes. Sequences given to the writing methods must ascend from call to call.
+    Constant: `log_number`. Changed by the writer: all other public attributes. Sequences given to the writing methods
+    must ascend from call to call.
     """
 
     __slots__ = (
@@ -88,7 +88,6 @@ class Memtable:
         "entries",
         "last_sequence",
         "log_number",
-        "next",
         "ranges",
         "size_bytes",
     )
@@ -102,8 +101,6 @@ class Memtable:
         """Memory in bytes, as Python objects."""
         self.last_sequence = 0
         """The newest sequence here, or about to be; 0 while there is none."""
-        self.next: Memtable | None = None
-        """The memtable that was made active when this one was sealed."""
         self._written_keys: list[bytes] = []
         self._written_sequences: list[int] = []
         self._lock = lock

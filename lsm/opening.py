@@ -11,6 +11,7 @@ at all and holds no lock: what it has open stays readable whatever others do.
 from __future__ import annotations
 
 from lsm.block_cache import BlockCache
+from lsm.commit.durability import end_sync
 from lsm.commit.pipeline import CommitPipeline
 from lsm.commit.room import Room
 from lsm.commit.rotation import new_identity
@@ -21,6 +22,7 @@ from lsm.directory_locks import check_nobody_writes, take_locks
 from lsm.environment import Directory, Environment, PathLike, path_text
 from lsm.errors import MissingFileError, NotADatabaseError, OptionsMismatchError
 from lsm.filenames import CURRENT, SHARED, parse_name
+from lsm.history import HistoryLink
 from lsm.install import Installer
 from lsm.keys import EPOCH_KEY, decode_integer
 from lsm.leftovers import remove_leftovers
@@ -78,9 +80,10 @@ def _open_to_write(environment: Environment, path: str, options: Options) -> Dat
     directory = open_or_create_directory(environment, path, options)
     locks = None
     try:
+        _check_before_anything_is_made(directory, options)
         locks = take_locks(environment, directory)
         parts = _recover(environment, directory, options)
-        parts.locks = locks
+        parts.core.locks = locks
         locks.opened()
         database = Database(parts)
     except BaseException:
@@ -90,6 +93,13 @@ def _open_to_write(environment: Environment, path: str, options: Options) -> Dat
         raise
     database.start()
     return database
+
+
+def _check_before_anything_is_made(directory: Directory, options: Options) -> None:
+    """Refuse a directory in which no database may be made before the first file is put in it, lock files included."""
+    names = directory.names()
+    if CURRENT not in names:
+        check_creatable(directory, names, options)
 
 
 def _recover(environment: Environment, directory: Directory, options: Options) -> Parts:
@@ -102,14 +112,16 @@ def _recover(environment: Environment, directory: Directory, options: Options) -
     cache = BlockCache(options.cache_bytes, environment.lock())
     replay = _replay(core, manifest, cache, sync=True)
     core.next_file_number = _next_number(names, manifest, old_page)
-    _begin_log(core, replay)
-    _share(core, manifest)
+    doubtful = old_page.interrupted or replay.sync_failed
+    _begin_log(core, replay, doubtful=doubtful)
+    _share(core, manifest, doubtful=doubtful)
     parts = _assemble(core, cache, manifest)
-    must_flush = old_page.interrupted or replay.sync_failed
-    if must_flush or _is_much(core, replay):
+    if doubtful or _is_much(core, replay):
         parts.maintenance.flush_sealed()
+    if doubtful:
+        end_sync(core)
     removed = remove_leftovers(core, parts.installer.manifest)
-    parts.report = _report(core, replay, created=created, interrupted=must_flush, removed=removed)
+    parts.report = _report(core, replay, created=created, interrupted=doubtful, removed=removed)
     return parts
 
 
@@ -182,6 +194,7 @@ def _replay(core: Core, manifest: Manifest, cache: BlockCache, *, sync: bool) ->
         state = state.rotated(log.memtable)
     sequence = replay.logs[-1].writer.last_sequence
     core.view = (state, sequence)
+    core.history = HistoryLink(state.active)
     core.epochs = ((sequence, decode_integer(state.get(EPOCH_KEY, sequence))),)
     return replay
 
@@ -192,8 +205,11 @@ def _next_number(names: list[str], manifest: Manifest, old_page: OldPage) -> int
     return max(max(present, default=0) + 1, manifest.next_file_number, old_page.next_file_number)
 
 
-def _begin_log(core: Core, replay: Replay) -> None:
-    """Make the log of this incarnation; its header fixes where the old ones end. Durable when this returns."""
+def _begin_log(core: Core, replay: Replay, *, doubtful: bool) -> None:
+    """Make the log of this incarnation; its header fixes where the old ones end. Durable when this returns.
+
+    doubtful: what was replayed may not be on the disk, whatever its sync says; nothing is promised about it.
+    """
     state, sequence = core.view
     last = replay.logs[-1].writer
     number = core.next_file_number
@@ -207,7 +223,7 @@ def _begin_log(core: Core, replay: Replay) -> None:
         predecessor_end=last.end,
         predecessor_last_sequence=last.last_sequence,
         predecessor_entry_count=last.entry_count,
-        predecessor_durable=not replay.sync_failed,
+        predecessor_durable=not doubtful,
     )
     log = create_log(core.directory, header)
     log.file.sync()
@@ -216,12 +232,18 @@ def _begin_log(core: Core, replay: Replay) -> None:
     core.logs = {entry.writer.number: entry.writer for entry in replay.logs}
     core.logs[number] = log
     core.first_log = number
-    core.durable = (0, 0) if replay.sync_failed else (number, LOG_HEADER_BYTES)
+    core.durable = (0, 0) if doubtful else (number, LOG_HEADER_BYTES)
     core.view = (state.rotated(core.new_memtable(number)), sequence)
+    core.history = HistoryLink(core.view[0].active)
 
 
-def _share(core: Core, manifest: Manifest) -> None:
-    """Rebuild SHARED in place and map it."""
+def _share(core: Core, manifest: Manifest, *, doubtful: bool) -> None:
+    """Rebuild SHARED in place and map it.
+
+    When what was replayed is doubtful, the dirty mark stays until it is saved in tables (`end_sync`): a recovery after
+    a kill in between must know.
+    """
+    core.syncs_under_way = int(doubtful)
     core.manifest_number = manifest.number
     names = core.directory.names()
     file = core.directory.open(SHARED, "write" if SHARED in names else "create")
@@ -236,7 +258,7 @@ def _share(core: Core, manifest: Manifest) -> None:
         core.view[1],
         core.next_file_number,
     )
-    core.page = create_page(core.environment, file, record)
+    core.page = create_page(core.environment, file, record, dirty=doubtful)
 
 
 def _assemble(core: Core, cache: BlockCache, manifest: Manifest) -> Parts:

@@ -110,12 +110,13 @@ class OldPage(NamedTuple):
     next_file_number: int
 
 
-def create_page(environment: Environment, file: File, record: Record) -> SharedPage:
-    """Write the page in full with `record`, sync it, and map it."""
+def create_page(environment: Environment, file: File, record: Record, *, dirty: bool) -> SharedPage:
+    """Write the page in full with `record` and the dirty mark, sync it, and map it."""
     header = _HEADER.pack(_MAGIC, _VERSION, environment.boot_id())
     data = _FIELDS.pack(0, *record, _VERSION)
     page = bytearray(PAGE_BYTES)
     page[: len(header)] = header
+    page[_DIRTY] = dirty
     page[_RECORDS[0] : _RECORDS[0] + _RECORD_BYTES] = data + _CRC.pack(checksum(data))
     written = 0
     while written < PAGE_BYTES:

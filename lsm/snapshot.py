@@ -28,7 +28,7 @@ class Snapshot(Reader):
 
     def _view(self) -> View:
         if self._core.closed is not None:
-            raise self._core.closed
+            raise self._core.closed_error()
         if self._pinned is None:
             raise ClosedError("the snapshot was closed")
         return self._pinned

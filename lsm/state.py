@@ -105,8 +105,7 @@ class State:
         return State(memtable, self.sealed, self.tables)
 
     def rotated(self, memtable: Memtable) -> State:
-        """Return the state with `memtable` active and the active one sealed; the latter's `next` is set."""
-        self.active.next = memtable
+        """Return the state with `memtable` active and the active one sealed."""
         return State(memtable, (self.active, *self.sealed), self.tables)
 
     def flushed(self, memtables: Sequence[Memtable], tables: TableSet) -> State:

@@ -17,6 +17,7 @@ from lsm.commit.request import Lookup, Request, StagingLike
 from lsm.commit.validation import ReadSet, check_unchanged
 from lsm.core import Core
 from lsm.errors import TransactionError, TransactionTooLargeError
+from lsm.history import HistoryLink
 from lsm.keys import (
     EPOCH_KEY,
     checked_value,
@@ -42,6 +43,8 @@ class Transaction(TransactionReads):
     """
 
     def __init__(self, core: Core, pipeline: CommitPipeline) -> None:
+        # The link before the view: so it reaches back at least as far as the view.
+        self._base: HistoryLink = core.history
         super().__init__(core, core.current_view(), ReadSet(), OwnWrites(core))
         self._pipeline = pipeline
         self._changes: list[Change] = []
@@ -124,7 +127,7 @@ class Transaction(TransactionReads):
             raise TransactionError(f"mark {mark} is not one of this transaction")
         changes = self._changes[:mark]
         self._changes, self._size_bytes = [], 0
-        self._own = OwnWrites(self._core)
+        self._own.begin_anew(self._core)
         for change in changes:
             self._change(change)
 
@@ -155,7 +158,7 @@ class Transaction(TransactionReads):
         """Validate what was read and return the changes; called by the commit leader under the commit mutex."""
         reads = self._reads
         if reads is not None:
-            check_unchanged(reads, self._state.active, self._sequence, staging, lookup)
+            check_unchanged(reads, self._base, self._sequence, staging, lookup)
         return resolve_changes(self._changes, first_sequence, lookup)
 
     def __enter__(self) -> Self:

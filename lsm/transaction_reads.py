@@ -23,7 +23,7 @@ from lsm.transaction_changes import Add, Append, Change, DeleteRange, Put
 
 
 class OwnWrites:
-    """What a transaction has written, for its own reads; replaced as a whole by a rollback to a mark."""
+    """What a transaction has written, for its own reads; begun anew by a rollback to a mark."""
 
     __slots__ = ("added", "memtable", "sequence")
 
@@ -32,6 +32,12 @@ class OwnWrites:
         self.sequence = 0
         self.added: dict[bytes, int] = {}
         """What was added to counters since their last own deletion."""
+
+    def begin_anew(self, core: Core) -> None:
+        """Forget everything; scans that are under way keep the memtable that they began with."""
+        self.memtable = core.new_memtable(0)
+        self.sequence = 0
+        self.added = {}
 
     def show(self, change: Change) -> None:
         """Make one write visible."""
@@ -119,7 +125,7 @@ class TransactionReads:
         self._check_open()
         low, high = internal_range(start, stop, prefix)
         merged = limited(self._merged(low, high, reverse=reverse, limit=limit, values=values), limit)
-        return as_users(self._remembered(merged, low, high, reverse=reverse))
+        return as_users(self._remembered(merged, low, high, reverse=reverse, limit=limit))
 
     def counter(self, name: bytes) -> int:
         """Return the value of a counter with what this transaction added; validated."""
@@ -133,7 +139,7 @@ class TransactionReads:
         low, high = counter_key(start), counter_key(stop)
         totals = {key: delta for key, delta in self._own.added.items() if low <= key < high}
         merged = self._merged(low, high, reverse=False, limit=None, values=True)
-        for keys, values in self._remembered(merged, low, high, reverse=False):
+        for keys, values in self._remembered(merged, low, high, reverse=False, limit=None):
             for key, value in zip(keys, values, strict=True):
                 totals[key] = totals.get(key, 0) + decode_integer(value)
         return iter([(counter_name(key), totals[key]) for key in sorted(totals)])
@@ -173,10 +179,21 @@ class TransactionReads:
         return merge([own, Source(padded)], reverse=reverse)
 
     def _remembered(
-        self, runs: Iterator[tuple[list[bytes], list[Value]]], low: bytes, high: bytes, *, reverse: bool
+        self,
+        runs: Iterator[tuple[list[bytes], list[Value]]],
+        low: bytes,
+        high: bytes,
+        *,
+        reverse: bool,
+        limit: int | None,
     ) -> Iterator[Chunk]:
-        """Hand out chunks, and remember the range up to the end of each before it is handed out."""
+        """Hand out chunks, and remember the range up to the end of each before it is handed out.
+
+        What lies behind the last entry is remembered only if the scan found its end, not if it stopped at its limit.
+        """
+        count = 0
         for keys, values in runs:
+            count += len(keys)
             if reverse:
                 self._remember_range(keys[-1], high)
                 high = keys[-1]
@@ -184,7 +201,8 @@ class TransactionReads:
                 self._remember_range(low, keys[-1] + b"\x00")
                 low = keys[-1] + b"\x00"
             yield keys, [value for value in values if value is not None]
-        self._remember_range(low, high)
+        if limit is None or count < limit:
+            self._remember_range(low, high)
 
     def _remember_range(self, low: bytes, high: bytes) -> None:
         if self._reads is not None and low < high:
@@ -193,7 +211,7 @@ class TransactionReads:
 
     def _check_open(self) -> None:
         if self._core.closed is not None:
-            raise self._core.closed
+            raise self._core.closed_error()
 
     def _check_size(self) -> None:
         """Raise `TransactionTooLargeError` when more is remembered than allowed."""

@@ -3,7 +3,8 @@
 A prefix of the commit order is durable at any time, so logs are synced oldest first, and the name of a new log before
 anything in it counts. The end that a sync will prove is read before the sync. A sync that fails is never repeated in
 the hope of a better answer: the kernel may have dropped the pages and marked them clean, and would say that all is
-well. The directory is poisoned instead, for all processes, until recovery has saved what it read into new files.
+well. The directory is poisoned instead, for all processes, until recovery has saved what it read into new files. A sync
+whose outcome nobody saw, because an exception came in between, counts as failed unless the file knows better.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lsm.core import Core
+from lsm.environment import Directory, File
 from lsm.errors import StorageError, SyncFailedError
 from lsm.write_ahead_log.writer import LogWriter
 
@@ -20,41 +22,12 @@ def make_durable_locked(core: Core, log: LogWriter, end: int) -> None:
 
     Raises `SyncFailedError` after poisoning the directory.
     """
-    try:
-        _sync_files(core, core.unsynced, log, names=core.names_unsynced)
-    except StorageError as error:
-        raise poison_locked(core, error) from error
+    _sync_all(core, core.unsynced, log, names=core.names_unsynced)
+    check_linked_locked(core, log)
     core.unsynced.clear()
     core.names_unsynced = False
     log.durable_end = end
     core.durable = (log.number, end)
-
-
-def _sync_files(core: Core, older: Sequence[LogWriter], log: LogWriter, *, names: bool) -> None:
-    """Sync older logs, the directory if names are new, and the live log, under the mark that a sync is under way.
-
-    The mark is for the recovery after a death in here: an error that nobody heard of may have dropped pages.
-    """
-    if core.page is not None:
-        core.page.set_dirty()
-    for entry in older:
-        entry.file.sync()
-    if names:
-        core.directory.sync()
-    log.file.sync()
-    log.check_linked()
-    if core.page is not None:
-        core.page.clear_dirty()
-
-
-def poison_locked(core: Core, error: StorageError) -> SyncFailedError:
-    """Stop all writes until recovery; return the error to raise. Under the commit mutex."""
-    failure = SyncFailedError(error.path, error.operation, error.errno, error.reason)
-    core.poison = failure
-    if core.page is not None:
-        core.page.set_poison()
-    core.update_attention()
-    return failure
 
 
 def sync_logs(core: Core) -> None:
@@ -70,15 +43,71 @@ def sync_logs(core: Core) -> None:
         names_unsynced = core.names_unsynced
         if core.durable == (log.number, end):
             return
-    try:
-        _sync_files(core, older, log, names=names_unsynced)
-    except StorageError as error:
-        with core.mutex:
-            raise poison_locked(core, error) from error
+    _sync_all(core, older, log, names=names_unsynced)
     with core.mutex:
+        if log is core.live_log:
+            check_linked_locked(core, log)
+            core.names_unsynced = core.names_unsynced and not names_unsynced
         core.unsynced = [entry for entry in core.unsynced if entry not in older]
         log.durable_end = max(log.durable_end, end)
-        if names_unsynced and core.live_log is log:
-            core.names_unsynced = False
         core.durable = max(core.durable, (log.number, end))
         core.publish_locked()
+
+
+def sync_marked(core: Core, target: File | Directory) -> None:
+    """Sync one file or directory under the mark that a sync is under way; poison the directory if it fails.
+
+    The mark is for the recovery after a death in here: an error that nobody heard of may have dropped pages. It stays
+    when the outcome is a failure.
+    """
+    with core.sync_lock:
+        core.syncs_under_way += 1
+        if core.page is not None:
+            core.page.set_dirty()
+    try:
+        target.sync()
+    except StorageError as error:
+        raise poison(core, error) from error
+    except BaseException:
+        if not target.synced:
+            poison(core, StorageError(target.path, "sync", None, "interrupted, with unknown outcome"))
+        raise
+    end_sync(core)
+
+
+def end_sync(core: Core) -> None:
+    """Take back one reason for the dirty mark."""
+    with core.sync_lock:
+        core.syncs_under_way -= 1
+        if core.page is not None and core.syncs_under_way == 0:
+            core.page.clear_dirty()
+
+
+def poison(core: Core, error: StorageError) -> SyncFailedError:
+    """Stop all writes until recovery; return the error to raise. With or without the commit mutex: plain stores."""
+    failure = SyncFailedError(error.path, error.operation, error.errno, error.reason)
+    core.poison = failure
+    core.attention = True
+    if core.page is not None:
+        core.page.set_poison()
+    return failure
+
+
+def check_linked_locked(core: Core, log: LogWriter) -> None:
+    """Poison the directory if the live log has lost its name, or may have: what it holds would not be found again."""
+    try:
+        if log.file.link_count() > 0:
+            return
+        error = StorageError(log.file.path, "sync", None, "the file was removed by somebody else")
+    except StorageError as failure:
+        error = failure
+    raise poison(core, error) from error
+
+
+def _sync_all(core: Core, older: Sequence[LogWriter], log: LogWriter, *, names: bool) -> None:
+    """Sync older logs, the directory if names are new, and the log, in this order."""
+    for entry in older:
+        sync_marked(core, entry.file)
+    if names:
+        sync_marked(core, core.directory)
+    sync_marked(core, log.file)

@@ -16,6 +16,7 @@ measured by `fill_random` in `bench/`.
 from __future__ import annotations
 
 from contextlib import suppress
+from copy import copy
 
 from lsm.apply import apply_batch
 from lsm.commit.durability import make_durable_locked
@@ -24,7 +25,7 @@ from lsm.commit.room import Room
 from lsm.commit.rotation import rotate_locked
 from lsm.commit.unfinished import finish_unfinished_locked
 from lsm.core import Core
-from lsm.errors import CommitOutcomeUnknownError, Error, StorageError
+from lsm.errors import ClosedError, CommitOutcomeUnknownError, Error, StorageError
 from lsm.keys import EPOCH_KEY, decode_integer
 from lsm.memtable import Memtable
 from lsm.runs import MISSING, Value
@@ -33,6 +34,8 @@ from lsm.write_ahead_log.writer import LogWriter
 from lsm.write_batch import WriteBatch, encode_batch, encode_entry
 
 _GROUP_BYTES = 1 << 20
+_RANGES = 10_000
+"""A memtable with as many range deletions is sealed, since look-ups among them get slower."""
 _EPOCHS = 100
 """Schema changes that are kept in memory; older ones are looked up."""
 _PLAIN_ENTRY_BYTES = 64 * 1024
@@ -107,20 +110,32 @@ class CommitPipeline:
             if self._core.view[0].active.last_sequence:
                 rotate_locked(self._core)
 
-    def finish(self) -> None:
-        """Make everything durable and write a last, empty frame that says so. For closing; raises `StorageError`."""
+    def close(self) -> None:
+        """Refuse new commits, make everything durable and write a last, empty frame that says so.
+
+        Raises `StorageError` when the last sync fails; the handle counts as closed all the same.
+        """
         core = self._core
         with self._mutex:
-            self._prepare_locked(0)
-            log = core.live_log
-            if core.durable != (log.number, log.end) or core.unsynced:
-                make_durable_locked(core, log, log.end)
-            if log.entry_count:
-                promise = encode_frame(log.identity, log.end, core.view[1] + 1, 0, core.durable, b"")
-                with suppress(StorageError):  # all is durable already; the promise only helps to tell damage
-                    log.append(promise)
-                    log.end += len(promise)
-            core.publish_locked()
+            try:
+                if core.closed is None and not core.read_only and core.poison is None:
+                    self._finish_locked()
+            finally:
+                if core.closed is None:
+                    core.close_as(ClosedError, "the database was closed")
+
+    def _finish_locked(self) -> None:
+        core = self._core
+        self._prepare_locked(0)
+        log = core.live_log
+        if core.durable != (log.number, log.end) or core.unsynced:
+            make_durable_locked(core, log, log.end)
+        if log.entry_count:
+            promise = encode_frame(log.identity, log.end, core.view[1] + 1, 0, core.durable, b"")
+            with suppress(StorageError):  # all is durable already; the promise only helps to tell damage
+                log.append(promise)
+                log.end += len(promise)
+        core.publish_locked()
 
     def attend(self) -> None:
         """See what stands in the way of writing: raise it, or wait for it to pass."""
@@ -184,7 +199,8 @@ class CommitPipeline:
             finish_unfinished_locked(core, self._in_flight)
         active = core.view[0].active
         too_large = size_bytes >= self._memtable_bytes and active.last_sequence > 0
-        if core.rotating or too_large or active.size_bytes >= self._memtable_bytes:
+        full = active.size_bytes >= self._memtable_bytes or active.range_count >= _RANGES
+        if core.rotating or too_large or full:
             rotate_locked(core)
 
     def _admit_locked(
@@ -269,7 +285,8 @@ def _front_group(queue: list[Request]) -> list[Request]:
     return group
 
 
-def _fail_all(requests: list[Request], error: BaseException) -> None:
+def _fail_all(requests: list[Request], error: Error) -> None:
+    """Fail every request with an error of its own, since each is raised in another thread."""
     for request in requests:
         if request.outcome is Outcome.PENDING:
-            request.fail(error)
+            request.fail(copy(error))

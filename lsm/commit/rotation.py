@@ -31,10 +31,12 @@ def rotate_locked(core: Core) -> None:
     if old.durable_end < old.end and old not in core.unsynced:
         core.unsynced.append(old)
     core.logs[log.number] = log
-    core.view = (state.rotated(core.new_memtable(log.number)), sequence)
+    memtable = core.new_memtable(log.number)
+    core.history = core.history.extended(memtable)
+    core.view = (state.rotated(memtable), sequence)
     core.rotating = False
     core.publish_locked()
-    core.update_attention()
+    core.update_attention_locked()
     core.notify()
 
 

@@ -13,13 +13,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lsm.apply import apply_batch
-from lsm.commit.durability import poison_locked
+from lsm.commit.durability import sync_marked
 from lsm.commit.request import Outcome, Request
 from lsm.core import Core
-from lsm.errors import StorageError
 from lsm.keys import EPOCH_KEY, decode_integer
 from lsm.write_ahead_log.reader import LogReader
-from lsm.write_ahead_log.writer import LogWriter
 
 
 def finish_unfinished_locked(core: Core, in_flight: Sequence[Request]) -> None:
@@ -35,13 +33,13 @@ def finish_unfinished_locked(core: Core, in_flight: Sequence[Request]) -> None:
     for frame in reader.frames():
         apply_batch(memtable, frame.batch, frame.header.first_sequence)
     if reader.end > log.end:
-        _sync_found_locked(core, log)
+        sync_marked(core, log.file)
     if reader.size_bytes > reader.end:
         log.file.truncate(reader.end)
     log.end = reader.end
     log.entry_count = reader.entry_count
     log.last_sequence = reader.last_sequence
-    state.active.next = memtable
+    core.history = core.history.extended(memtable)
     rebuilt = state.with_active(memtable)
     core.epochs = ((reader.last_sequence, decode_integer(rebuilt.get(EPOCH_KEY, reader.last_sequence))),)
     core.view = (rebuilt, reader.last_sequence)
@@ -50,10 +48,3 @@ def finish_unfinished_locked(core: Core, in_flight: Sequence[Request]) -> None:
         if request.outcome is Outcome.PENDING and 0 < request.last_sequence <= reader.last_sequence:
             request.done()
     core.unfinished = False
-
-
-def _sync_found_locked(core: Core, log: LogWriter) -> None:
-    try:
-        log.file.sync()
-    except StorageError as error:
-        raise poison_locked(core, error) from error

@@ -1,7 +1,7 @@
 """Validation: did anything that a transaction read change since its snapshot?
 
-Memtables form a chain, older to newer, through `next`; a transaction holds the one that was active at its snapshot, so
-all that were written since are reachable, also those that were flushed meanwhile. A key changed if its newest version
+A transaction holds the history link (`lsm.history`) of the memtable that was active at its snapshot, so all that were
+written since are reachable, also those that were flushed meanwhile. A key changed if its newest version
 in one of them (a put, a deletion, or a range deletion that covers it) is newer than the snapshot. The argument for
 serializability: commits are serialised by the commit mutex; a transaction whose reads all still hold at its commit
 gives what it would have given had it run at that instant.
@@ -9,12 +9,10 @@ gives what it would have given had it run at that instant.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from lsm.commit.request import Lookup, StagingLike
 from lsm.errors import ConflictError
+from lsm.history import HistoryLink
 from lsm.keys import EPOCH_KEY, user_key
-from lsm.memtable import Memtable
 
 
 class ReadSet:
@@ -55,13 +53,17 @@ class ReadSet:
         self.size_bytes += len(start) + len(stop) + 200
 
 
-def check_unchanged(reads: ReadSet, base: Memtable, sequence: int, staging: StagingLike | None, lookup: Lookup) -> None:
+def check_unchanged(
+    reads: ReadSet, base: HistoryLink, sequence: int, staging: StagingLike | None, lookup: Lookup
+) -> None:
     """Raise `ConflictError` if a read does not hold any more.
 
     `base` and `sequence` are those of the snapshot; `staging` holds what earlier members of the same group will write;
     `lookup` gives present values. Cost: memtables since the snapshot x keys read, plus changes since then x ranges.
     """
-    written = list(_since(base, staging))
+    written: list[StagingLike] = list(base.memtables())
+    if staging is not None:
+        written.append(staging)
     changed = [
         key for key in (EPOCH_KEY, *reads.keys) if any(table.newest_sequence(key) > sequence for table in written)
     ]
@@ -80,13 +82,3 @@ def check_unchanged(reads: ReadSet, base: Memtable, sequence: int, staging: Stag
                 ends = (user_key(start), user_key(stop))
                 message = f"range {ends[0]!r} to {ends[1]!r} changed since the transaction began, at {user_key(key)!r}"
                 raise ConflictError(message, [user_key(key)], [ends])
-
-
-def _since(base: Memtable, staging: StagingLike | None) -> Iterator[StagingLike]:
-    """Yield every memtable written since `base` was active, itself included."""
-    table: Memtable | None = base
-    while table is not None:
-        yield table
-        table = table.next
-    if staging is not None:
-        yield staging

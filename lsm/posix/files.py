@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+from collections.abc import Callable
 from contextlib import suppress
 
 from lsm.environment import Directory, File, OpenMode, SharedMemory
@@ -32,16 +33,35 @@ _FLAGS: dict[OpenMode, int] = {
 class _Descriptor:
     """One descriptor that is closed once."""
 
-    __slots__ = ("__weakref__", "_descriptor", "_path")
+    __slots__ = ("__weakref__", "_descriptor", "_outcome", "_path")
 
     def __init__(self, descriptor: int, path: str) -> None:
         self._descriptor = descriptor
         self._path = path
+        self._outcome: list[None] = [None]
 
     @property
     def path(self) -> str:
         """The path at the time of opening, for messages only."""
         return self._path
+
+    @property
+    def synced(self) -> bool:
+        """Whether the last sync succeeded."""
+        return bool(self._outcome)
+
+    def _sync(self, call: Callable[[int], None]) -> None:
+        """Run a sync call so that its outcome is noted in the same step of the interpreter.
+
+        `extend` stores the result before the interpreter looks for signals, so a handler that raises right after the
+        call, or while its error is being handled, cannot hide whether it succeeded.
+        """
+        outcome: list[None] = []
+        self._outcome = outcome
+        try:
+            outcome.extend(map(call, (self._descriptor,)))
+        except OSError as error:
+            raise storage_error(self._path, "sync", error) from error
 
     def close(self) -> None:
         """Close the descriptor, which drops its locks; closing twice is allowed."""
@@ -85,10 +105,7 @@ class PosixFile(_Descriptor):
 
     def sync(self) -> None:
         """Make content and length durable."""
-        try:
-            os.fdatasync(self._descriptor)
-        except OSError as error:
-            raise storage_error(self._path, "sync", error) from error
+        self._sync(os.fdatasync)
 
     def truncate(self, size: int) -> None:
         """Set the length to `size` bytes."""
@@ -185,10 +202,7 @@ class PosixDirectory(_Descriptor):
 
     def sync(self) -> None:
         """Make created, renamed and removed names durable."""
-        try:
-            os.fsync(self._descriptor)
-        except OSError as error:
-            raise storage_error(self._path, "sync", error) from error
+        self._sync(os.fsync)
 
 
 class PosixFileSystem:

@@ -58,6 +58,11 @@ class SimulatedFileSystem:
         self._process.faults.append(fault)
         return fault
 
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        """The faults that are in force."""
+        return tuple(self._process.faults)
+
     def heal(self) -> None:
         """Remove all faults. What a failed sync has spoilt stays spoilt."""
         self._process.faults.clear()

@@ -6,7 +6,7 @@ import errno
 import posixpath
 
 from lsm.environment import Directory, File, OpenMode, SharedMemory
-from lsm.errors import InvalidArgumentError, storage_error
+from lsm.errors import InvalidArgumentError, StorageError, storage_error
 from lsm.testing.disk import DirectoryNode, FileNode, Node, refusal
 from lsm.testing.process import SimulatedProcess
 
@@ -20,6 +20,8 @@ class SimulatedFile:
         self._path = path
         self._writable = writable
         self._closed = False
+        self.synced = True
+        """Whether the last sync succeeded."""
         process.handles.add(self)
 
     @property
@@ -45,9 +47,11 @@ class SimulatedFile:
 
     def sync(self) -> None:
         """Make content and length durable."""
+        self.synced = True
         with self._process.call("sync", self._path) as fault:
             self._check()
             if fault is not None:
+                self.synced = False
                 self._process.disk.spoil_file(self._node)
                 raise refusal(fault.error)
             self._process.disk.sync_file(self._node)
@@ -138,6 +142,8 @@ class SimulatedDirectory:
         self._node = node
         self._path = path
         self._closed = False
+        self.synced = True
+        """Whether the last sync succeeded."""
         process.handles.add(self)
 
     @property
@@ -211,9 +217,14 @@ class SimulatedDirectory:
 
     def sync(self) -> None:
         """Make created, renamed and removed names durable."""
-        with self._process.call("sync_directory", self._path):
-            self._check()
-            self._process.disk.sync_directory(self._node)
+        self.synced = True
+        try:
+            with self._process.call("sync_directory", self._path):
+                self._check()
+                self._process.disk.sync_directory(self._node)
+        except StorageError:
+            self.synced = False
+            raise
 
     def close(self) -> None:
         """Close the directory; closing twice is allowed."""

@@ -39,11 +39,6 @@ class LogWriter:
                 raise StorageError(self.file.path, "write", None, "the system took no bytes")
             written += count
 
-    def check_linked(self) -> None:
-        """Raise `StorageError` if the file has lost its name: what it holds will not be found again."""
-        if self.file.link_count() == 0:
-            raise StorageError(self.file.path, "sync", None, "the file was removed by somebody else")
-
     def cut(self) -> None:
         """Remove what was written behind the committed end. Raises `StorageError`."""
         self.file.truncate(self.end)

@@ -190,8 +190,6 @@ def test_rotation_links_the_memtables() -> None:
 
     assert state.active is memtables[2]
     assert state.sealed == (memtables[1], memtables[0])
-    assert memtables[0].next is memtables[1]
-    assert memtables[1].next is memtables[2]
 
 
 def test_only_the_oldest_sealed_memtables_are_flushed() -> None:

@@ -14,6 +14,7 @@ from lsm.errors import LockedError, MissingFileError, StorageError
 from lsm.filenames import LOCK, MAINTENANCE, PRESENCE
 
 _DIGITS = 20
+_LOCK_FILES = (LOCK, PRESENCE, MAINTENANCE)
 
 
 class DirectoryLocks:
@@ -40,17 +41,23 @@ def take_locks(environment: Environment, directory: Directory) -> DirectoryLocks
 
     Raises `LockedError` with the holder's process id, `StorageError` when a file cannot be made or locked.
     """
-    lock = _open_or_create(directory, LOCK)
-    presence = _open_or_create(directory, PRESENCE)
-    _open_or_create(directory, MAINTENANCE).close()
-    if not (lock.try_lock(exclusive=True) and presence.try_lock(exclusive=True)):
-        holder = _holder(presence)
-        lock.close()
-        presence.close()
-        raise LockedError(directory.path, holder)
-    presence.truncate(0)
-    presence.write_at(0, b"%d\n" % environment.process_id())
+    opened: list[File] = []
+    try:
+        lock, presence, maintenance = (_open_or_create(directory, name, opened) for name in _LOCK_FILES)
+        maintenance.close()
+        _lock_both(directory, lock, presence)
+        presence.truncate(0)
+        presence.write_at(0, b"%d\n" % environment.process_id())
+    except BaseException:
+        for file in opened:
+            file.close()
+        raise
     return DirectoryLocks(lock, presence)
+
+
+def _lock_both(directory: Directory, lock: File, presence: File) -> None:
+    if not (lock.try_lock(exclusive=True) and presence.try_lock(exclusive=True)):
+        raise LockedError(directory.path, _holder(presence))
 
 
 def check_nobody_writes(directory: Directory) -> None:
@@ -71,11 +78,14 @@ def _holder(presence: File) -> int | None:
     return int(text) if text.isdigit() else None
 
 
-def _open_or_create(directory: Directory, name: str) -> File:
+def _open_or_create(directory: Directory, name: str, opened: list[File]) -> File:
+    """Open a lock file, made if it is missing, and enter it in `opened`."""
     try:
-        return directory.open(name, "write")
+        file = directory.open(name, "write")
     except MissingFileError:
         try:
-            return directory.open(name, "create")
+            file = directory.open(name, "create")
         except StorageError:
-            return directory.open(name, "write")
+            file = directory.open(name, "write")
+    opened.append(file)
+    return file

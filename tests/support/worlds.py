@@ -98,3 +98,8 @@ class World:
         world = World(filesystem)
         self._others.append(world)
         return world
+
+
+def content(source: lsm.Database | lsm.Snapshot | lsm.Transaction) -> dict[bytes, bytes]:
+    """Return all entries."""
+    return dict(source.scan())

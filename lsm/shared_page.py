@@ -110,7 +110,7 @@ class OldPage(NamedTuple):
     next_file_number: int
 
 
-def create_page(environment: Environment, file: File, record: Record, *, dirty: bool) -> SharedPage:
+def create_page(environment: Environment, file: File, record: Record, *, dirty: bool = False) -> SharedPage:
     """Write the page in full with `record` and the dirty mark, sync it, and map it."""
     header = _HEADER.pack(_MAGIC, _VERSION, environment.boot_id())
     data = _FIELDS.pack(0, *record, _VERSION)

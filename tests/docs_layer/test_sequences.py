@@ -1,0 +1,121 @@
+"""Automatic ids: unique over handles and threads, in leases that grow, never behind explicit ids."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from docs_layer import Database, MemoryStore, open_db
+from docs_layer.sequences import LARGEST_LEASE, LARGEST_MOVING_ID, Sequences
+from tests.docs_layer.samples import Author, Book
+
+NAME = b"id"
+
+
+class Clock:
+    """Seconds that a test moves."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        """Give the time."""
+        return self.now
+
+
+class CountingStore(MemoryStore):
+    """A store that remembers how much was allocated and reserved in each call."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.allocated: list[int] = []
+        self.reserved: list[int] = []
+
+    def allocate(self, name: bytes, count: int = 1) -> int:
+        """See `docs_layer.store.Store.allocate`."""
+        self.allocated.append(count)
+        return super().allocate(name, count)
+
+    def reserve(self, name: bytes, last: int) -> None:
+        """See `docs_layer.store.Store.reserve`."""
+        self.reserved.append(last)
+        super().reserve(name, last)
+
+
+def test_leases_grow_while_they_are_used_up_quickly() -> None:
+    """Leases double up to their limit, and begin again after a pause."""
+    store, clock = CountingStore(), Clock()
+    sequences = Sequences(store, clock)
+    taken = [number for _ in range(4000) for number in sequences.take(NAME, 1)]
+    assert taken == list(range(1, 4001))
+    assert store.allocated[:5] == [1, 2, 4, 8, 16]
+    assert max(store.allocated) == LARGEST_LEASE
+    clock.now = 100.0
+    while len(store.allocated) == len(store.allocated[:]) and store.allocated[-1] != 1:
+        sequences.take(NAME, 1)
+    assert store.allocated[-1] == 1
+
+
+def test_many_numbers_are_one_call() -> None:
+    """A batch takes what is left of a lease, and the rest in one allocation."""
+    store = CountingStore()
+    sequences = Sequences(store, Clock())
+    sequences.take(NAME, 1)
+    sequences.take(NAME, 1)
+    numbers = list(sequences.take(NAME, 5000))
+    assert len(set(numbers)) == 5000
+    assert numbers == sorted(numbers)
+    assert len(store.allocated) == 3
+
+
+def test_an_explicit_id_moves_the_sequence_in_few_calls() -> None:
+    """Ascending explicit ids reserve ahead; ids below what is leased already do nothing."""
+    store = CountingStore()
+    sequences = Sequences(store, Clock())
+    for number in range(1, 10_001):
+        sequences.move(NAME, number)
+    assert len(store.reserved) < 40
+    assert sequences.take(NAME, 1)[0] > 10_000
+    calls = len(store.reserved)
+    sequences.move(NAME, 5)
+    sequences.move(NAME, LARGEST_MOVING_ID + 1)
+    assert len(store.reserved) == calls
+
+
+def test_ids_after_explicit_ones_are_greater(db: Database) -> None:
+    """The toy's hole: an explicit id used to make a later automatic insert fail."""
+    db.insert(Author(id=50, name="fifty"))
+    automatic = [db.insert(Author(name=f"a{place}")).id for place in range(100)]
+    assert min(automatic) > 50
+    assert len(set(automatic)) == 100
+
+
+def test_an_automatic_id_that_is_taken_is_skipped(db: Database) -> None:
+    """An explicit id out of a lease that is already handed out does not fail the automatic insert that meets it."""
+    first = [db.insert(Author(name=f"a{place}")).id for place in range(5)]
+    ahead = list(range(max(first) + 1, max(first) + 6))
+    db.insert_many([Author(id=number, name=f"explicit {number}") for number in ahead])
+    rows = db.insert_many([Author(name=f"later {place}") for place in range(20)])
+    assert not {row.id for row in rows} & {*first, *ahead}
+    assert db.query(Author).count() == 30
+
+
+@pytest.mark.parametrize("explicit", [2**62 + 1, 2**63 - 1, -5])
+def test_extreme_ids_do_not_use_the_numbers_up(db: Database, explicit: int) -> None:
+    """An id above 2**62, or below zero, leaves the sequence where it is."""
+    db.insert(Author(id=explicit, name="far"))
+    assert db.insert(Author(name="near")).id < 100
+
+
+def test_two_handles_and_many_threads_never_share_an_id() -> None:
+    """Handles lease from one store; every id is unique."""
+    store = MemoryStore()
+    handles = [open_db(store, tables=[Author, Book]) for _ in range(2)]
+
+    def insert(worker: int) -> list[int]:
+        return [handles[worker % 2].insert(Author(name=f"{worker} {place}")).id for place in range(50)]
+
+    with ThreadPoolExecutor(4) as pool:
+        numbers = [number for part in pool.map(insert, range(4)) for number in part]
+    assert len(set(numbers)) == 200
+    assert handles[0].query(Author).count() == 200
+    assert handles[0].verify().is_sound

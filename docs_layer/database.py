@@ -94,7 +94,10 @@ def _open_store(path: str | PathLike[str] | Store, options: Any) -> Store:
 
 
 def _apply_schema(store: Store, cache: SchemaCache) -> None:
-    """Write what the classes add, in one transaction with a new epoch."""
+    """Write what the classes add, in one transaction with a new epoch; write nothing if there is nothing to add."""
+    with store.snapshot() as snapshot:
+        if not plan_schema_change(cache.view(snapshot).catalog, cache.definitions).tables:
+            return
     for pause in _pauses(DEFAULT_RETRIES):
         transaction = store.transaction()
         try:
@@ -152,9 +155,14 @@ class Database:
         self._open: dict[object, int] = {}  # owner to its open transactions, guarded by _open_lock
 
     @property
+    def _engine(self) -> Any:
+        """The embedded engine's handle, or None for a store that has none."""
+        return getattr(self.store, "engine", None)
+
+    @property
     def recovery(self) -> Any:
         """What the store found and did when it was opened, or None if it has nothing to recover."""
-        return getattr(self.store, "recovery", None)
+        return getattr(self._engine, "recovery", None)
 
     def get(self, table: type[Row], key: Any) -> Row | None:
         """Return the row with this primary key (a tuple where it is composite), or None."""
@@ -261,9 +269,8 @@ class Database:
 
     def compact(self) -> None:
         """Let the store rewrite its files without what was deleted or replaced; nothing for a store without files."""
-        compact = getattr(self.store, "compact", None)
-        if compact is not None:
-            compact()
+        if self._engine is not None:
+            self._engine.compact()
 
     def close(self) -> None:
         """Close the store; a second call does nothing."""

@@ -1,23 +1,29 @@
 """Databases for the tests of `docs_layer`."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+import lsm
 from docs_layer import Database, MemoryStore, open_db
+from docs_layer.embedded_store import EmbeddedStore
+from docs_layer.store import Store
 from tests.docs_layer.samples import Author, Book, Category, Country, Everything, Visit
 
 TABLES = [Author, Book, Category, Country, Everything, Visit]
 
 
-@pytest.fixture
-def store() -> MemoryStore:
-    """Give an empty store."""
-    return MemoryStore()
+@pytest.fixture(params=["memory", "embedded"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    """Give an empty store of each implementation."""
+    opened: Store = MemoryStore() if request.param == "memory" else EmbeddedStore(tmp_path, lsm.Options())
+    yield opened
+    opened.close()
 
 
 @pytest.fixture
-def db(store: MemoryStore) -> Iterator[Database]:
+def db(store: Store) -> Iterator[Database]:
     """Give a database with the sample tables; whatever a test did, it must be sound in the end."""
     with open_db(store, tables=TABLES) as opened:
         yield opened

@@ -19,7 +19,7 @@ from docs_layer import (
     open_db,
 )
 from docs_layer.keyspace import row_key_prefix
-from docs_layer.memory_store.snapshot import MemorySnapshot
+from docs_layer.store import Snapshot, Store
 from tests.docs_layer.samples import Author, Book, Category, Country, Everything, Visit
 
 
@@ -62,13 +62,13 @@ def test_several_conditions_must_all_hold(library: Database) -> None:
 
 
 def test_an_iterator_that_is_left_releases_its_snapshot(
-    library: Database, store: MemoryStore, monkeypatch: pytest.MonkeyPatch
+    library: Database, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Leaving a stream early closes its snapshot, and so does reading it to the end."""
-    opened: list[MemorySnapshot] = []
+    opened: list[Snapshot] = []
     take = store.snapshot
 
-    def take_and_remember() -> MemorySnapshot:
+    def take_and_remember() -> Snapshot:
         opened.append(take())
         return opened[-1]
 

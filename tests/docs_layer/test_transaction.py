@@ -12,13 +12,13 @@ from docs_layer import (
     ConflictError,
     Database,
     ForeignKeyViolation,
-    MemoryStore,
     NotFoundError,
     TransactionError,
     UniqueViolation,
     ValidationError,
     open_db,
 )
+from docs_layer.store import Store
 from tests.docs_layer.samples import Author, Book
 
 
@@ -242,7 +242,7 @@ def test_rows_deleted_while_a_transaction_reads_them_are_skipped(db: Database) -
         assert [book.id for book in transaction.query(Book)] == [1]
 
 
-def test_closing_a_database(store: MemoryStore) -> None:
+def test_closing_a_database(store: Store) -> None:
     """A closed database says so; a second close does nothing."""
     db = open_db(store, tables=[Author, Book])
     db.close()

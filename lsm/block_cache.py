@@ -60,13 +60,13 @@ class BlockCache:
 
     def __init__(self, capacity_bytes: int, lock: Lock) -> None:
         # Constant after construction.
-        self.capacity_bytes: Final = capacity_bytes
         self.decompressor: Final = Decompressor()
         self._lock = lock
         # Counted without a lock, so concurrent readers may lose some.
         self.hits = 0
         self.misses = 0
         # Guarded by the lock.
+        self.capacity_bytes = capacity_bytes
         self._used_bytes = 0
         self._ring: deque[CacheEntry] = deque()
 
@@ -110,6 +110,12 @@ class BlockCache:
             self._ring.append(entry)
             self._used_bytes += charge_bytes
             table.entries[offset] = entry
+
+    def resize(self, capacity_bytes: int) -> None:
+        """Change the capacity; what no longer fits goes at once."""
+        with self._lock:
+            self.capacity_bytes = capacity_bytes
+            self._make_room_locked(0)
 
     def _make_room_locked(self, charge_bytes: int) -> None:
         limit = self.capacity_bytes - charge_bytes

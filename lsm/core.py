@@ -17,6 +17,7 @@ one while holding a later one.
 
 from __future__ import annotations
 
+from lsm.block_cache import BlockCache
 from lsm.directory_locks import DirectoryLocks
 from lsm.environment import Condition, Directory, Environment, Lock
 from lsm.errors import BackgroundError, ClosedError, DiskFullError, Error, ReadOnlyError, SyncFailedError
@@ -32,17 +33,18 @@ class Core:
     """The shared state of one handle; see the module's text for who may touch what."""
 
     def __init__(
-        self, environment: Environment, directory: Directory, options: Options, incarnation: int, *, read_only: bool
+        self, environment: Environment, directory: Directory, options: Options, cache: BlockCache, *, read_only: bool
     ) -> None:
         self.environment = environment
         self.directory = directory
         self.options = options
-        self.incarnation = incarnation
+        self.cache = cache
         self.read_only = read_only
         self.mutex: Lock = environment.lock()
         self.changed: Condition = environment.condition()
         """Notified after a rotation, an install, a background error and at closing; waited for without other locks."""
 
+        self.incarnation = 0
         self.view: View
         self.history: HistoryLink
         """The link of the active memtable, or of the one before it; replaced under `mutex` before the view is."""
@@ -193,6 +195,12 @@ class Core:
             self.background_error_told = True
             self.update_attention_locked()
         raise background_failure(self.path, error) from error
+
+    def state_changed_locked(self) -> None:
+        """Do what follows from other memtables or tables: attention, and the share of the cache. Under `mutex`."""
+        self.update_attention_locked()
+        sealed = self.view[0].sealed
+        self.cache.resize(self.options.cache_bytes(sum(memtable.size_bytes for memtable in sealed)))
 
     def update_attention_locked(self) -> None:
         """Bring `attention` up to date with its reasons. Under `mutex`."""

@@ -9,7 +9,6 @@ from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import Self, TypeVar
 
-from lsm.block_cache import BlockCache
 from lsm.checkpoint import make_checkpoint
 from lsm.commit.durability import sync_logs
 from lsm.commit.pipeline import CommitPipeline
@@ -41,7 +40,6 @@ class Parts:
     """What a handle is made of; put together by `lsm.opening`."""
 
     core: Core
-    cache: BlockCache
     installer: Installer
     maintenance: Maintenance
     room: Room
@@ -233,7 +231,7 @@ class Database(Reader):
         """Return what the handle knows about itself: sizes, work done, stalls, errors."""
         self._core.current_view()
         parts = self._parts
-        return gather_statistics(self._core, parts.cache, parts.maintenance, parts.room)
+        return gather_statistics(self._core, parts.maintenance, parts.room)
 
     def close(self) -> None:
         """Make everything durable, wait for background work to stop, and release the directory.

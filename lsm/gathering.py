@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from lsm.block_cache import BlockCache
 from lsm.commit.room import Room
 from lsm.core import Core
 from lsm.kernel import kernel_name
@@ -11,7 +10,7 @@ from lsm.statistics import LevelStatistics, Statistics
 from lsm.version import Tables
 
 
-def gather_statistics(core: Core, cache: BlockCache, maintenance: Maintenance, room: Room) -> Statistics:
+def gather_statistics(core: Core, maintenance: Maintenance, room: Room) -> Statistics:
     """Return the statistics of this moment. Takes the commit mutex for a moment; cost: O(tables)."""
     with core.mutex:
         state, sequence = core.view
@@ -32,10 +31,10 @@ def gather_statistics(core: Core, cache: BlockCache, maintenance: Maintenance, r
         memtable_entries=state.active.entry_count,
         sealed_memtables=len(state.sealed),
         sealed_bytes=sum(memtable.size_bytes for memtable in state.sealed),
-        cache_bytes=cache.used_bytes,
-        cache_limit_bytes=cache.capacity_bytes,
-        cache_hits=cache.hits,
-        cache_misses=cache.misses,
+        cache_bytes=core.cache.used_bytes,
+        cache_limit_bytes=core.cache.capacity_bytes,
+        cache_hits=core.cache.hits,
+        cache_misses=core.cache.misses,
         flushes=work.flushes,
         compactions=work.compactions,
         trivial_moves=work.trivial_moves,

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from lsm.block_cache import BlockCache
 from lsm.commit.durability import poison, sync_marked
 from lsm.core import Core
 from lsm.errors import StorageError, SyncFailedError
@@ -28,9 +27,8 @@ from lsm.write_ahead_log.header import LOG_HEADER_BYTES
 class Installer:
     """Takes edits to the disk and into the view. `install` may be called by any thread."""
 
-    def __init__(self, core: Core, cache: BlockCache, manifest: Manifest) -> None:
+    def __init__(self, core: Core, manifest: Manifest) -> None:
         self._core = core
-        self._cache = cache
         self.lock = core.environment.lock()
         """Held over an install, and by whoever needs manifest and files to stay as they are."""
         self._manifest = manifest
@@ -96,7 +94,7 @@ class Installer:
         self._unfinished = False
 
     def _open(self, version: Version) -> TableSet:
-        return open_tables(self._core.directory, version, self._cache, self._core.view[0].tables)
+        return open_tables(self._core.directory, version, self._core.cache, self._core.view[0].tables)
 
     def _switch(self, manifest: Manifest) -> None:
         """Write the manifest and make CURRENT name it. After an error nothing is removed: it may be named."""
@@ -124,7 +122,7 @@ class Installer:
             core.durable = max(core.durable, (oldest, LOG_HEADER_BYTES))
             self._manifest = manifest
             core.publish_locked()
-            core.update_attention_locked()
+            core.state_changed_locked()
         core.notify()
 
     def _make_log_durable(self, oldest: LogReference) -> None:

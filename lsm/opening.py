@@ -107,15 +107,14 @@ def _recover(environment: Environment, directory: Directory, options: Options) -
     names = directory.names()
     old_page = _old_page(environment, directory, names)
     manifest, created = _manifest(environment, directory, names, options)
-    core = Core(environment, directory, options, 0, read_only=False)
+    core = _new_core(environment, directory, options, read_only=False)
     core.incarnation = new_identity(core)
-    cache = BlockCache(options.cache_bytes, environment.lock())
-    replay = _replay(core, manifest, cache, sync=True)
+    replay = _replay(core, manifest, sync=True)
     core.next_file_number = _next_number(names, manifest, old_page)
     doubtful = old_page.interrupted or replay.sync_failed
     _begin_log(core, replay, doubtful=doubtful)
     _share(core, manifest, doubtful=doubtful)
-    parts = _assemble(core, cache, manifest)
+    parts = _assemble(core, manifest)
     if doubtful or _is_much(core, replay):
         parts.maintenance.flush_sealed()
     if doubtful:
@@ -123,6 +122,11 @@ def _recover(environment: Environment, directory: Directory, options: Options) -
     removed = remove_leftovers(core, parts.installer.manifest)
     parts.report = _report(core, replay, created=created, interrupted=doubtful, removed=removed)
     return parts
+
+
+def _new_core(environment: Environment, directory: Directory, options: Options, *, read_only: bool) -> Core:
+    cache = BlockCache(options.cache_bytes(0), environment.lock())
+    return Core(environment, directory, options, cache, read_only=read_only)
 
 
 def _open_to_read(environment: Environment, path: str, options: Options) -> Database:
@@ -133,11 +137,10 @@ def _open_to_read(environment: Environment, path: str, options: Options) -> Data
     try:
         check_nobody_writes(directory)
         manifest = _existing_manifest(directory)
-        core = Core(environment, directory, options, 0, read_only=True)
-        cache = BlockCache(options.cache_bytes, environment.lock())
-        replay = _replay(core, manifest, cache, sync=False)
+        core = _new_core(environment, directory, options, read_only=True)
+        replay = _replay(core, manifest, sync=False)
         core.logs = {log.writer.number: log.writer for log in replay.logs}
-        parts = _assemble(core, cache, manifest)
+        parts = _assemble(core, manifest)
         parts.report = _report(core, replay, created=False, interrupted=False, removed=())
     except BaseException:
         directory.close()
@@ -178,9 +181,9 @@ def _manifest(
     return manifest, False
 
 
-def _replay(core: Core, manifest: Manifest, cache: BlockCache, *, sync: bool) -> Replay:
+def _replay(core: Core, manifest: Manifest, *, sync: bool) -> Replay:
     """Replay the logs and set the view: the newest log's memtable is active, the others are sealed."""
-    tables = open_tables(core.directory, manifest.version, cache)
+    tables = open_tables(core.directory, manifest.version, core.cache)
     replay = replay_logs(
         core.directory,
         manifest.oldest_log,
@@ -261,11 +264,11 @@ def _share(core: Core, manifest: Manifest, *, doubtful: bool) -> None:
     core.page = create_page(core.environment, file, record, dirty=doubtful)
 
 
-def _assemble(core: Core, cache: BlockCache, manifest: Manifest) -> Parts:
-    installer = Installer(core, cache, manifest)
+def _assemble(core: Core, manifest: Manifest) -> Parts:
+    installer = Installer(core, manifest)
     maintenance = Maintenance(core, installer)
     room = Room(core, maintenance.relieve)
-    return Parts(core, cache, installer, maintenance, room, CommitPipeline(core, room), reopen)
+    return Parts(core, installer, maintenance, room, CommitPipeline(core, room), reopen)
 
 
 def _is_much(core: Core, replay: Replay) -> bool:

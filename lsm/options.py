@@ -45,12 +45,13 @@ class Options:
     Speed and memory:
 
     memory_budget_bytes: the one limit for memtables, cached blocks, indexes and filters together. More means fewer and
-        larger flushes and more reads without the disk. A quarter goes to the active memtable, up to half to sealed
-        ones, the rest to the block cache. Default: 268435456.
+        larger flushes and more reads without the disk. A quarter is kept for the active memtable; the block cache has
+        the rest, and gives way, down to an eighth of the budget, while sealed memtables wait to be flushed (up to
+        half of it). Default: 268435456.
     memtable_bytes: size (as Python objects) at which the active memtable is sealed and flushed; None means a
         quarter of the budget. Smaller: faster reopening after a crash; larger: less compaction. Default: None.
     block_cache_bytes: size of the cache of table blocks, indexes and filters; None means what the memtables leave
-        of the budget. Default: None.
+        of the budget at the moment. Default: None.
     sealed_memtable_limit: writers wait when this many memtables wait to be flushed. Default: 2.
     maintenance: whether this handle flushes and compacts in background threads. False: writers flush for themselves
         when memtables pile up, and `compact()` compacts. Default: True.
@@ -119,12 +120,11 @@ class Options:
         """Size at which the active memtable is sealed, in bytes."""
         return self.memory_budget_bytes // 4 if self.memtable_bytes is None else self.memtable_bytes
 
-    @property
-    def cache_bytes(self) -> int:
-        """Size of the block cache, in bytes."""
+    def cache_bytes(self, sealed_bytes: int) -> int:
+        """Return the size of the block cache in bytes while sealed memtables take `sealed_bytes`."""
         if self.block_cache_bytes is not None:
             return self.block_cache_bytes
-        return max(self.memory_budget_bytes - self.active_memtable_bytes * (1 + self.sealed_memtable_limit), 0)
+        return max(self.memory_budget_bytes - self.active_memtable_bytes - sealed_bytes, self.memory_budget_bytes // 8)
 
 
 _LARGE = 1 << 50

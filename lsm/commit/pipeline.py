@@ -3,7 +3,7 @@
     check and freeze (no lock) -> wait for room (no lock) -> queue -> one leader, under the commit mutex, for all that
     wait: finish unfinished work -> rotate if the memtable is full -> resolve and validate each request -> mark the
     handle unfinished -> all frames with one write -> one sync if anybody asked for it -> apply to the memtable (still
-    invisible) -> swap the view -> clear the mark -> answer
+    invisible) -> swap the view -> answer -> clear the mark
 
 Whoever gets the mutex with its own request still waiting is the leader; the others find their answer when the mutex
 comes round to them. So a leader that dies by an exception strands nobody: requests stay in the queue until they are
@@ -15,6 +15,7 @@ measured by `fill_random` in `bench/`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from copy import copy
 
@@ -42,6 +43,9 @@ _PLAIN_ENTRY_BYTES = 64 * 1024
 """Larger values take the way of batches, where splitting off a log of their own is decided."""
 
 
+_NOBODY: tuple[Request, ...] = ()
+
+
 class CommitPipeline:
     """Serialises the commits of all threads of one handle."""
 
@@ -52,8 +56,8 @@ class CommitPipeline:
         self._memtable_bytes = core.options.active_memtable_bytes
         self._queue: list[Request] = []
         """Requests that are not answered yet. Appended to by anyone, removed from the front under the mutex."""
-        self._in_flight: list[Request] = []
-        """Members of the group being written. Guarded by the mutex."""
+        self._in_flight: Sequence[Request] = _NOBODY
+        """Members of the group that is unfinished, if one is. Guarded by the mutex."""
 
     def commit_entry(self, key: bytes, value: Value) -> int:
         """Commit one put, or with None one deletion, of an internal key without sync; return its sequence number."""
@@ -73,6 +77,7 @@ class CommitPipeline:
             log = core.logs[active.log_number]
             sequence = last + 1
             frame = encode_frame(log.identity, log.end, sequence, 1, core.durable, body)
+            self._in_flight = _NOBODY
             core.unfinished = True
             try:
                 if log.file.write_at(log.end, frame) != len(frame):
@@ -167,10 +172,10 @@ class CommitPipeline:
             return
         state, last = core.view
         log = core.logs[state.active.log_number]
-        self._in_flight = group
         admitted, frames = self._admit_locked(group, log, last)
         if not admitted:
             return
+        self._in_flight = [request for request, _ in admitted]
         core.unfinished = True
         if not self._write_locked(log, admitted, frames):
             return
@@ -187,9 +192,9 @@ class CommitPipeline:
         log.entry_count += sequence - last
         log.last_sequence = sequence
         core.view = (state, sequence)
-        core.unfinished = False
         for request, _ in admitted:
             request.done()
+        core.unfinished = False
 
     def _prepare_locked(self, size_bytes: int) -> None:
         """Leave a memtable and a log that can take a group of `size_bytes`, or raise what prevents it."""

@@ -36,7 +36,7 @@ def rotate_locked(core: Core) -> None:
     core.view = (state.rotated(memtable), sequence)
     core.rotating = False
     core.publish_locked()
-    core.update_attention_locked()
+    core.state_changed_locked()
     core.notify()
 
 

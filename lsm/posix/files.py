@@ -53,13 +53,14 @@ class _Descriptor:
     def _sync(self, call: Callable[[int], None]) -> None:
         """Run a sync call so that its outcome is noted in the same step of the interpreter.
 
-        `extend` stores the result before the interpreter looks for signals, so a handler that raises right after the
-        call, or while its error is being handled, cannot hide whether it succeeded.
+        `extend` stores the result before the interpreter looks for signals, and it looks for none between assignment
+        and call. So a handler that raises finds the outcome known, or the call not yet begun.
         """
         outcome: list[None] = []
-        self._outcome = outcome
+        extend, calls = outcome.extend, map(call, (self._descriptor,))
         try:
-            outcome.extend(map(call, (self._descriptor,)))
+            self._outcome = outcome
+            extend(calls)
         except OSError as error:
             raise storage_error(self._path, "sync", error) from error
 

@@ -26,7 +26,6 @@ Visit = Callable[[SimulatedFileSystem, bool], None]
 """Inspects a disk; the flag says whether it is that of a kill. Raises when the disk is wrong."""
 
 SOAK = bool(os.environ.get("LAYERDB_SOAK"))
-_MOST_FAILURES = 3
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -36,6 +35,7 @@ class Plan:
     samples: random subsets of the unsynced changes at each call.
     all_subsets_up_to: with no more unsynced changes than this, every subset is tried.
     part, parts: only calls whose number modulo `parts` is `part`, so that several processes share the work.
+    most_failures: stop after so many.
     canonical: try the whole canonical set; otherwise only nothing and everything.
     """
 
@@ -44,6 +44,7 @@ class Plan:
     part: int = 0
     parts: int = 1
     canonical: bool = True
+    most_failures: int = 3
     seed: int = 0
 
 
@@ -68,7 +69,7 @@ class Exploration:
         assert not self.failures, "\n".join(self.failures)
 
     def _look(self, filesystem: SimulatedFileSystem, call: Call) -> None:
-        if len(self.failures) >= _MOST_FAILURES:
+        if len(self.failures) >= self.plan.most_failures:
             return
         if call.number % self.plan.parts != self.plan.part:
             return

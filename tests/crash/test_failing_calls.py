@@ -11,8 +11,8 @@ from tests.crash.explore import SOAK
 from tests.crash.failing import FailingWorkload
 from tests.crash.workload import Step, steps
 
-STEPS: list[Step] = steps(7, rounds=1)
-STRIDE = 1 if SOAK else 3
+STEPS: list[Step] = steps(7, rounds=1, writes=4)
+STRIDE = 1 if SOAK else 2
 
 
 def _tried(error: int, times: int | None, *, short_bytes: int | None = None) -> Counter[str]:

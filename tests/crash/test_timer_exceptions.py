@@ -18,7 +18,7 @@ from tests.crash.explore import SOAK
 from tests.support.alarm import Interrupted, alarm
 from tests.support.small import SMALL
 
-ROUNDS = 20_000 if SOAK else 1_500
+ROUNDS = 50_000 if SOAK else 4_000
 WRITES = 12
 
 

@@ -49,7 +49,11 @@ class Reopen(NamedTuple):
     """Close the database and open it again."""
 
 
-Step = Commit | Flush | Compact | Checkpoint | Reopen
+class Read(NamedTuple):
+    """Read everything."""
+
+
+Step = Commit | Flush | Compact | Checkpoint | Reopen | Read
 
 
 class Workload:
@@ -88,6 +92,8 @@ class Workload:
             self.checkpoints[step.path] = self.ledger.state
             self.database.checkpoint(step.path)
             self.finished_checkpoints.add(step.path)
+        elif isinstance(step, Read):
+            assert dict(self.database.scan()) == self.ledger.state
         else:
             self.database.close()
             self.ledger.settle()
@@ -133,27 +139,32 @@ def _write_one(target: lsm.WriteBatch | lsm.Transaction, statement: Statement) -
         target.delete_range(statement.start, statement.stop)
 
 
-def steps(seed: int, *, rounds: int = 3) -> list[Step]:
-    """Return the steps of a workload. The seed picks keys, values and small choices; the plot is always the same."""
-    return list(_plot(random.Random(seed), rounds))
+def steps(seed: int, *, rounds: int = 2, writes: int = 10) -> list[Step]:
+    """Return the steps of a workload. The seed picks keys, values and small choices; the plot is always the same.
+
+    writes: about how many commits stand between two steps of another kind.
+    """
+    return list(_plot(random.Random(seed), rounds, writes))
 
 
-def _plot(generator: random.Random, rounds: int) -> Iterator[Step]:
+def _plot(generator: random.Random, rounds: int, writes: int) -> Iterator[Step]:
     for number in range(rounds):
-        yield from _writes(generator, 12)
+        yield from _writes(generator, writes)
         yield Flush()
-        yield from _writes(generator, 10)
+        yield from _writes(generator, writes)
         yield Commit("batch", tuple(_statements(generator, 24)), sync=True)
         yield Compact()
-        yield from _writes(generator, 6)
+        yield from _writes(generator, writes // 2)
+        yield Read()
         if number == 0:
             yield Checkpoint(CHECKPOINT)
-        yield from _writes(generator, 4)
+        yield from _writes(generator, writes // 2)
         yield Reopen()
-        yield from _writes(generator, 6)
+        yield from _writes(generator, writes // 2)
         yield Flush()
         yield Commit("plain", (DeleteRange(b"k02", b"k09"),))
         yield Compact(b"k04", b"k12")
+        yield Read()
 
 
 def _writes(generator: random.Random, count: int) -> Iterator[Commit]:

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 import lsm
-from lsm.filenames import log_name, parse_name
+from lsm.filenames import parse_name
 from lsm.testing import SimulatedEnvironment, SimulatedFileSystem
 from tests.support.model import Put, State, Statement, after
 from tests.support.small import SMALL
@@ -70,7 +70,7 @@ def _disk(files: Files) -> SimulatedFileSystem:
 
 
 FILES, STATES = _made()
-LAST_LOG = log_name(max(parsed[1] for name in FILES if (parsed := parse_name(name)) is not None and parsed[0] == "log"))
+LAST_LOG = max(name for name in FILES if name.endswith(".wal"))
 TABLES = sorted(name for name in FILES if name.endswith(".sst"))
 NAMED = sorted(name for name, data in FILES.items() if data)
 
@@ -78,11 +78,10 @@ NAMED = sorted(name for name, data in FILES.items() if data)
 def _outcome(files: Files, name: str) -> str:
     """Open damaged files and read everything; return what came of it, or raise when it is not allowed."""
     try:
-        database = lsm.open(PATH, SMALL, environment=SimulatedEnvironment(_disk(files)))
-        found = dict(database.scan())
-        for key, value in STATES[-1].items():
-            assert database.get(key) == found.get(key), f"get and scan differ at {key!r}: {value!r}"
-        database.close()
+        with lsm.open(PATH, SMALL, environment=SimulatedEnvironment(_disk(files))) as database:
+            found = dict(database.scan())
+            for key, value in STATES[-1].items():
+                assert database.get(key) == found.get(key), f"get and scan differ at {key!r}: {value!r}"
     except lsm.CorruptionError as error:
         return _judged(error, name)
     if found == STATES[-1]:
@@ -170,9 +169,8 @@ def _peak_bytes(files: Files) -> int:
     disk = _disk(files)
     tracemalloc.start()
     try:
-        with_damage = lsm.open(PATH, SMALL, environment=SimulatedEnvironment(disk))
-        list(with_damage.scan())
-        with_damage.close()
+        with lsm.open(PATH, SMALL, environment=SimulatedEnvironment(disk)) as database:
+            list(database.scan())
     except lsm.CorruptionError:
         pass
     finally:
@@ -191,6 +189,7 @@ def test_verify_names_the_damaged_file(name: str) -> None:
     file.write_at(place, bytes((FILES[name][place] ^ 0x10,)))
 
     damage = list(database.verify().damage)
+    database.close()
 
     assert damage
     assert {error.path for error in damage} == {f"{PATH}/{name}"}

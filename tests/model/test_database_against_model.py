@@ -24,6 +24,7 @@ from hypothesis.stateful import (
 import lsm
 from lsm.options import Compression
 from lsm.testing import SimulatedEnvironment, SimulatedFileSystem
+from tests.support.killed import abandon
 from tests.support.model import Delete, DeleteRange, Put, Statement, after, scanned
 from tests.support.small import SMALL
 
@@ -225,6 +226,7 @@ class DatabaseMachine(RuleBasedStateMachine):
     def kill_and_reopen(self) -> None:
         """The process dies, the machine goes on: every acknowledged write is there, and is durable now."""
         self._let_go()
+        abandon(self.database)
         self.filesystem = self.filesystem.after_kill()
         self.database = self._open()
         assert list(self.database.scan()) == scanned(self.state)
@@ -234,6 +236,7 @@ class DatabaseMachine(RuleBasedStateMachine):
     def lose_power_and_reopen(self) -> None:
         """The power fails: the content is that after the last durable commit, or after a later one."""
         self._let_go()
+        abandon(self.database)
         self.filesystem = self.filesystem.after_power_loss()
         self.database = self._open()
         content = dict(self.database.scan())
@@ -272,4 +275,4 @@ def _add(target: lsm.WriteBatch | lsm.Transaction, statement: Statement) -> None
 def test_a_database_behaves_like_a_dictionary() -> None:
     """No history of writes, reads, snapshots, maintenance and crashes tells the two apart."""
     steps = settings(max_examples=max(settings().max_examples, 100), stateful_step_count=50)
-    run_state_machine_as_test(DatabaseMachine, settings=steps)  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(DatabaseMachine, settings=steps)

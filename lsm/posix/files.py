@@ -53,8 +53,8 @@ class _Descriptor:
     def _sync(self, call: Callable[[int], None]) -> None:
         """Run a sync call so that its outcome is noted in the same step of the interpreter.
 
-        `extend` stores the result before the interpreter looks for signals, and it looks for none between assignment
-        and call. So a handler that raises finds the outcome known, or the call not yet begun.
+        `extend` stores the result before the interpreter looks for signals, and between the assignment and that call
+        it looks for none. So a handler that raises finds the outcome known, or the call not yet begun.
         """
         outcome: list[None] = []
         extend, calls = outcome.extend, map(call, (self._descriptor,))

@@ -138,6 +138,7 @@ def _open_to_read(environment: Environment, path: str, options: Options) -> Data
         check_nobody_writes(directory)
         manifest = _existing_manifest(directory)
         core = _new_core(environment, directory, options, read_only=True)
+        core.manifest_number = manifest.number
         replay = _replay(core, manifest, sync=False)
         core.logs = {log.writer.number: log.writer for log in replay.logs}
         parts = _assemble(core, manifest)

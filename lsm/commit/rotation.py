@@ -26,6 +26,8 @@ def rotate_locked(core: Core) -> None:
     core.rotating = True
     state, sequence = core.view
     old = core.logs[state.active.log_number]
+    # A log of an attempt that was interrupted is given up: a flush must not take it for the successor of this one.
+    core.logs = {number: log for number, log in core.logs.items() if number <= old.number}
     log = create_log(core.directory, successor_header(core, old))
     core.names_unsynced = True
     if old.durable_end < old.end and old not in core.unsynced:

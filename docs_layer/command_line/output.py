@@ -2,7 +2,8 @@
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -41,18 +42,17 @@ def print_grid(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> Non
     console().print(table)
 
 
-def progress() -> Progress:
-    """Make the progress bar that all long commands show; a bar on a pipe or in a file stays silent."""
-    bar = console(errors=True)
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TimeElapsedColumn(),
-        console=bar,
-        transient=True,
-        disable=not bar.is_terminal,
-    )
+@contextmanager
+def progress() -> Iterator[Progress]:
+    """Show the progress bars that all long commands show; on a pipe or in a file they stay silent."""
+    screen = console(errors=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+    bars = Progress(*columns, console=screen, transient=True)
+    if not screen.is_terminal:
+        yield bars
+        return
+    with bars:
+        yield bars
 
 
 def size(count_bytes: int) -> str:

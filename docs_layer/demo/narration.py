@@ -44,8 +44,12 @@ class Narrator:
     def progress(self, title: str, total: int) -> Iterator[Progress]:
         """Show a progress bar with one task; on a pipe or in a file it stays silent."""
         columns = (TextColumn("  {task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-        with Progress(*columns, console=self._console, disable=not self._console.is_terminal) as bars:
-            bars.add_task(title, total=total)
+        bars = Progress(*columns, console=self._console)
+        bars.add_task(title, total=total)
+        if not self._console.is_terminal:
+            yield bars
+            return
+        with bars:
             yield bars
 
     def _print(self, text: str) -> None:

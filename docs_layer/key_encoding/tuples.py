@@ -47,6 +47,8 @@ def tuple_encoder(kinds: Kinds, *, prefix: bytes = b"", complete: bool = True) -
         return _one_component_encoder(encoders[0], prefix, end)
     if len(kinds) == 2:
         return _two_component_encoder(encoders[0], encoders[1], prefix, end)
+    if len(kinds) == 3:
+        return _three_component_encoder(encoders[0], encoders[1], encoders[2], prefix, end)
     return encode
 
 
@@ -100,6 +102,16 @@ def _two_component_encoder(encode_first: Encoder, encode_second: Encoder, prefix
     def encode(values: Sequence[Any]) -> bytes:
         first, second = values
         return prefix + encode_first(first) + encode_second(second) + end
+
+    return encode
+
+
+def _three_component_encoder(
+    encode_first: Encoder, encode_second: Encoder, encode_third: Encoder, prefix: bytes, end: bytes
+) -> TupleEncoder:
+    def encode(values: Sequence[Any]) -> bytes:
+        first, second, third = values
+        return prefix + encode_first(first) + encode_second(second) + encode_third(third) + end
 
     return encode
 

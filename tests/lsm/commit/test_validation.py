@@ -76,7 +76,7 @@ def test_nothing_changed(history: History, reads: ReadSet) -> None:
     """Old versions, and changes of what was not read, are no conflict."""
     table = history.rotate()
     history.base.memtable.put(b"there", b"v", 11)
-    table.put(b"other", b"v", 12)
+    table.put(b"elsewhere", b"v", 12)
     table.delete_range(b"p", b"t", 13)
     history.staging.put(b"another", b"v", 14)
     history.staging.put(b"l", None, 15)

@@ -15,7 +15,7 @@ from collections.abc import Iterable
 
 from lsm.commit.durability import poison, sync_marked
 from lsm.core import Core
-from lsm.errors import StorageError, SyncFailedError
+from lsm.errors import Error, StorageError, SyncFailedError
 from lsm.filenames import log_name, manifest_name, parse_name, table_name
 from lsm.manifest import Manifest, read_current, read_manifest, write_current, write_manifest
 from lsm.state import State
@@ -97,15 +97,26 @@ class Installer:
         return open_tables(self._core.directory, version, self._core.cache, self._core.view[0].tables)
 
     def _switch(self, manifest: Manifest) -> None:
-        """Write the manifest and make CURRENT name it. After an error nothing is removed: it may be named."""
+        """Write the manifest and make CURRENT name it. After an error nothing is removed that may be named."""
         core = self._core
         self._unfinished = True
         try:
             write_current(core.directory, manifest.number, write_manifest(core.directory, manifest))
         except StorageError as error:
-            if error.operation == "sync" and error.path == core.directory.path:
+            if error.path == core.directory.path and error.operation.startswith("sync"):
                 raise poison(core, error) from error
+            if self._still_live():
+                self._unfinished = False
+                self._unlink([manifest_name(manifest.number)])
             raise
+
+    def _still_live(self) -> bool:
+        """Tell whether CURRENT is known to name the live manifest."""
+        try:
+            current = read_current(self._core.directory)
+        except Error:
+            return False
+        return current is not None and current[0] == self._manifest.number
 
     def _publish(self, manifest: Manifest, tables: TableSet) -> None:
         """Swap the state: the new tables, without the memtables whose logs they contain."""

@@ -20,8 +20,8 @@ from lsm.creation import check_creatable, create_database, open_or_create_direct
 from lsm.database import Database, Parts
 from lsm.directory_locks import check_nobody_writes, take_locks
 from lsm.environment import Directory, Environment, PathLike, path_text
-from lsm.errors import MissingFileError, NotADatabaseError, OptionsMismatchError
-from lsm.filenames import CURRENT, SHARED, parse_name
+from lsm.errors import MissingFileError, NotADatabaseError, OptionsMismatchError, StorageError
+from lsm.filenames import CURRENT, SHARED, log_name, parse_name
 from lsm.history import HistoryLink
 from lsm.install import Installer
 from lsm.keys import EPOCH_KEY, decode_integer
@@ -32,7 +32,7 @@ from lsm.options import Options
 from lsm.posix import PosixEnvironment
 from lsm.recovery import Replay, replay_logs
 from lsm.recovery_report import RecoveryReport
-from lsm.shared_page import OldPage, Record, create_page, read_old_page
+from lsm.shared_page import OldPage, Record, create_page, mark_doubtful, read_old_page
 from lsm.state import State
 from lsm.tables import open_tables
 from lsm.write_ahead_log.header import LOG_HEADER_BYTES, LogHeader
@@ -157,11 +157,18 @@ def _existing_manifest(directory: Directory) -> Manifest:
 
 
 def _old_page(environment: Environment, directory: Directory, names: list[str]) -> OldPage:
+    """Return what the page of the incarnation before says, and mark it until this recovery has written its own.
+
+    A sync that fails in here, or whose failure nobody hears of because the process dies, must not be believed to have
+    succeeded by the next recovery.
+    """
     if SHARED not in names:
         return OldPage(interrupted=False, next_file_number=1)
-    file = directory.open(SHARED, "read")
+    file = directory.open(SHARED, "write")
     try:
-        return read_old_page(environment, file)
+        page = read_old_page(environment, file)
+        mark_doubtful(file)
+        return page
     finally:
         file.close()
 
@@ -230,8 +237,12 @@ def _begin_log(core: Core, replay: Replay, *, doubtful: bool) -> None:
         predecessor_durable=not doubtful,
     )
     log = create_log(core.directory, header)
-    log.file.sync()
-    core.directory.sync()
+    try:
+        log.file.sync()
+        core.directory.sync()
+    except StorageError:
+        core.directory.unlink(log_name(number))
+        raise
     log.durable_end = LOG_HEADER_BYTES
     core.logs = {entry.writer.number: entry.writer for entry in replay.logs}
     core.logs[number] = log

@@ -136,6 +136,11 @@ def read_old_page(environment: Environment, file: File) -> OldPage:
     return OldPage(marked and boot_id == environment.boot_id(), max(numbers, default=1))
 
 
+def mark_doubtful(file: File) -> None:
+    """Set the dirty mark in the page of the incarnation before, for the time of a recovery."""
+    file.write_at(_DIRTY, b"\x01")
+
+
 def read_records(file: File) -> list[Record]:
     """Return the whole records in the page, the newest last."""
     return _records(file.read_at(0, PAGE_BYTES).ljust(PAGE_BYTES, b"\x00"))

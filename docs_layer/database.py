@@ -35,9 +35,8 @@ from docs_layer.schema_changes import plan_schema_change
 from docs_layer.schema_views import SchemaCache
 from docs_layer.sequences import Sequences
 from docs_layer.store import Store
-from docs_layer.store import Transaction as StoreTransaction
 from docs_layer.tables import Table
-from docs_layer.transaction import Snapshot, Transaction, TransactionBlock, read_row
+from docs_layer.transaction import Begun, Snapshot, Transaction, TransactionBlock, read_row
 from docs_layer.verification import VerificationReport, verify_tables
 
 Row = TypeVar("Row", bound=Table)
@@ -155,14 +154,9 @@ class Database:
         self._open: dict[object, int] = {}  # owner to its open transactions, guarded by _open_lock
 
     @property
-    def _engine(self) -> Any:
-        """The embedded engine's handle, or None for a store that has none."""
-        return getattr(self.store, "engine", None)
-
-    @property
     def recovery(self) -> Any:
         """What the store found and did when it was opened, or None if it has nothing to recover."""
-        return getattr(self._engine, "recovery", None)
+        return getattr(self.store, "recovery", None)
 
     def get(self, table: type[Row], key: Any) -> Row | None:
         """Return the row with this primary key (a tuple where it is composite), or None."""
@@ -230,22 +224,7 @@ class Database:
 
         Leaving the block raises `ConflictError` if a concurrent commit changed what it read; run it again then.
         """
-        owner = _owner()
-
-        def begin() -> tuple[Transaction, StoreTransaction]:
-            started = self.store.transaction()
-            transaction = Transaction(self, started, self._cache.view(started))
-            with self._open_lock:
-                self._open[owner] = self._open.get(owner, 0) + 1
-            return transaction, started
-
-        def end() -> None:
-            with self._open_lock:
-                self._open[owner] -= 1
-                if not self._open[owner]:
-                    del self._open[owner]
-
-        return TransactionBlock(begin, end, sync)
+        return TransactionBlock(self._begin, self._end, sync)
 
     def snapshot(self) -> Snapshot:
         """Take a view of this moment, for any number of threads; close it, or use it as a context manager."""
@@ -269,8 +248,9 @@ class Database:
 
     def compact(self) -> None:
         """Let the store rewrite its files without what was deleted or replaced; nothing for a store without files."""
-        if self._engine is not None:
-            self._engine.compact()
+        compact = getattr(self.store, "compact", None)
+        if compact is not None:
+            compact()
 
     def close(self) -> None:
         """Close the store; a second call does nothing."""
@@ -294,6 +274,26 @@ class Database:
         with self.store.snapshot() as snapshot:
             yield View(snapshot, self._cache.view(snapshot).table(table), is_live=False)
 
+    def _begin(self) -> Begun:
+        """Begin a transaction that belongs to the running task or thread."""
+        started = self.store.transaction()
+        try:
+            transaction = Transaction(self, started, self._cache.view(started))
+        except BaseException:
+            started.rollback()
+            raise
+        owner = _owner()
+        with self._open_lock:
+            self._open[owner] = self._open.get(owner, 0) + 1
+        return Begun(transaction, started, owner)
+
+    def _end(self, begun: Begun) -> None:
+        """Forget that a transaction is open, wherever it is ended."""
+        with self._open_lock:
+            self._open[begun.owner] -= 1
+            if not self._open[begun.owner]:
+                del self._open[begun.owner]
+
     def _write(self, function: Callable[[Transaction], Result], retries: int = DEFAULT_RETRIES) -> Result:
         if self._open and _owner() in self._open:
             raise TransactionError(
@@ -305,6 +305,7 @@ class Database:
                 result = function(Transaction(self, started, self._cache.view(started)))
                 started.commit()
             except ConflictError:
+                started.rollback()
                 _sleep(pause)
             except BaseException:
                 started.rollback()

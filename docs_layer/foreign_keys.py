@@ -7,8 +7,8 @@ one that refers and one that deletes, at most one commits. Both checks run at th
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, NamedTuple
 
 from docs_layer.bound_tables import BoundTable, Reference, Referrer
 from docs_layer.errors import ForeignKeyViolation
@@ -17,28 +17,47 @@ from docs_layer.key_encoding import component_encoder
 from docs_layer.key_paths import fit_path
 from docs_layer.store import Transaction
 
+
+class Parent(NamedTuple):
+    """A row that is referred to, as the reference names it."""
+
+    table: str
+    column: str
+    target: str
+    value: Any
+
+
+Parents = dict[bytes, Parent]
+"""Parents by their row keys."""
+
 NAMED_REFERRERS: Final = 10
 """Most referring rows that an error names."""
 
 
-def require_parents(
-    transaction: Transaction, table: BoundTable, parents: Mapping[bytes, tuple[Reference, Any]]
-) -> None:
+def collect_parents(table: BoundTable, reference: Reference, rows: Iterable[Any], parents: Parents) -> None:
+    """Add the rows that others refer to, each once."""
+    column, encode = reference.column, reference.encode_parent
+    for value in {getattr(row, column) for row in rows}:
+        if value is not None:
+            parents[encode((value,))] = Parent(table.name, column, reference.target, value)
+
+
+def require_parents(transaction: Transaction, parents: Parents) -> None:
     """Check that every row referred to is there.
 
     Args:
         transaction: The transaction, after the writes of the call.
-        table: The referring table.
-        parents: Row key of each parent to the reference and the value that name it.
+        parents: What the call refers to.
 
     Raises:
         ForeignKeyViolation: One is not there.
     """
+    if not parents:
+        return
     keys = list(parents)
     for key, is_there in zip(keys, transaction.exists(keys), strict=True):
         if not is_there:
-            reference, value = parents[key]
-            raise ForeignKeyViolation(table.name, reference.column, reference.target, value)
+            raise ForeignKeyViolation(*parents[key])
 
 
 def require_no_referrers(transaction: Transaction, table: BoundTable, keys: Sequence[Any]) -> None:

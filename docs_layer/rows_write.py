@@ -21,16 +21,15 @@ import msgspec
 from msgspec import UNSET
 from msgspec.structs import force_setattr
 
-from docs_layer.bound_tables import BoundTable, Reference
+from docs_layer.bound_tables import BoundTable
 from docs_layer.errors import NotFoundError, UniqueViolation, ValidationError
-from docs_layer.foreign_keys import require_no_referrers, require_parents
+from docs_layer.foreign_keys import Parents, collect_parents, require_no_referrers, require_parents
 from docs_layer.indexes import KEY_LIMIT_BYTES, Entry, IndexMaintainer
 from docs_layer.key_encoding import UnencodableError
 from docs_layer.sequences import Sequences
 from docs_layer.store import Transaction
 
 PRIMARY_KEY: Final = "primary key"
-Parents = dict[bytes, tuple[Reference, Any]]
 
 
 class UndoneOnError:
@@ -52,14 +51,17 @@ class UndoneOnError:
             self._transaction.rollback_to(self._mark)
 
 
-def insert_rows(transaction: Transaction, table: BoundTable, rows: Sequence[Any], sequences: Sequences) -> list[Any]:
-    """Insert rows of one table, in one store insert.
+def insert_rows(
+    transaction: Transaction, table: BoundTable, rows: Sequence[Any], sequences: Sequences, parents: Parents
+) -> list[Any]:
+    """Insert rows of one table, in one store insert; undoing them on an error is the caller's matter.
 
     Args:
         transaction: Where to write.
         table: Their table.
         rows: Instances of its class; an automatic key that is unset is given.
         sequences: Gives automatic ids.
+        parents: Gets what the rows refer to; the caller checks it at the end of the call.
 
     Returns:
         The rows as they will be read.
@@ -67,27 +69,22 @@ def insert_rows(transaction: Transaction, table: BoundTable, rows: Sequence[Any]
     Raises:
         ValidationError: A value that its column refuses.
         UniqueViolation: A key or unique value that is already there, or comes twice.
-        ForeignKeyViolation: A reference to a row that is not there.
 
     Cost: 5 µs a row on MemoryStore with one unique and one compound index, of which the store takes half.
     """
-    with UndoneOnError(transaction):
-        structs = [table.to_struct(row) for row in rows]
-        given = _with_ids(table, structs, sequences)
-        while True:
-            mark = transaction.mark()
-            taken, written = _insert_structs(transaction, table, given)
-            if not taken:
-                break
-            # An automatic id that somebody gave explicitly before is skipped.
-            if not _renumber(table, structs, given, taken, sequences):
-                raise _duplicate(transaction, table, given, taken)
-            transaction.rollback_to(mark)
-        parents: Parents = {}
-        for reference in table.references:
-            _collect_parents(reference, written, parents)
-        if parents:
-            require_parents(transaction, table, parents)
+    structs = [table.to_struct(row) for row in rows]
+    given = _with_ids(table, structs, sequences)
+    while True:
+        mark = transaction.mark()
+        taken, written = _insert_structs(transaction, table, given)
+        if not taken:
+            break
+        # An automatic id that somebody gave explicitly before is skipped.
+        if not _renumber(table, structs, given, taken, sequences):
+            raise _duplicate(transaction, table, given, taken)
+        transaction.rollback_to(mark)
+    for reference in table.references:
+        collect_parents(table, reference, written, parents)
     return written if table.is_whole else [table.show(struct) for struct in written]
 
 
@@ -126,7 +123,11 @@ def upsert_row(transaction: Transaction, table: BoundTable, row: Any, sequences:
             with UndoneOnError(transaction):
                 new = _replace(transaction, table, primary, stored, old, {name: getattr(row, name) for name in names})
             return table.show(new)
-    return insert_rows(transaction, table, [row], sequences)[0]
+    parents: Parents = {}
+    with UndoneOnError(transaction):
+        inserted = insert_rows(transaction, table, [row], sequences, parents)
+        require_parents(transaction, parents)
+    return inserted[0]
 
 
 def delete_row(transaction: Transaction, table: BoundTable, key: Any) -> bool:
@@ -274,9 +275,8 @@ def _replace(
     parents: Parents = {}
     for reference in table.references:
         if reference.column in changed:
-            _collect_parents(reference, [new], parents)
-    if parents:
-        require_parents(transaction, table, parents)
+            collect_parents(table, reference, [new], parents)
+    require_parents(transaction, parents)
     return new
 
 
@@ -308,11 +308,3 @@ def _delete_entry(transaction: Transaction, index: IndexMaintainer, entry: Entry
     key, value = entry
     if index.is_ready or not value or transaction.get(key) == primary:
         transaction.delete(key)
-
-
-def _collect_parents(reference: Reference, rows: Sequence[Any], parents: Parents) -> None:
-    """Add the parents of rows, each once."""
-    column, encode = reference.column, reference.encode_parent
-    for value in {getattr(row, column) for row in rows}:
-        if value is not None:
-            parents[encode((value,))] = (reference, value)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import groupby
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, NamedTuple, Protocol, Self
 
 from typing_extensions import TypeVar
 
@@ -21,6 +21,7 @@ from docs_layer.bound_tables import BoundTable
 from docs_layer.cursor import View
 from docs_layer.errors import NoSuchField, NotFoundError, QueryError, TransactionError
 from docs_layer.expressions import Assignment
+from docs_layer.foreign_keys import Parents, require_parents
 from docs_layer.query import Query
 from docs_layer.rows_write import UndoneOnError, delete_row, insert_rows, update_row, upsert_row
 from docs_layer.schema_views import SchemaView
@@ -151,22 +152,15 @@ class Transaction:
             UniqueViolation: Its key or a unique value is already there.
             ForeignKeyViolation: It refers to a row that is not there.
         """
-        table = self._schema.table(type(row))
-        inserted: Row = insert_rows(self._transaction, table, (row,), self._home.sequences)[0]
+        inserted: Row = self._insert((row,))[0]
         return inserted
 
     def insert_many(self, rows: Iterable[Row]) -> list[Row]:
         """Insert rows, all or none; read as far as they come, written in batches of 1,000.
 
-        Returns and raises as `insert`. References are checked batch by batch: parents come before children.
+        Returns and raises as `insert`. References are checked at the end, so a row may refer to a later one.
         """
-        inserted: list[Row] = []
-        with UndoneOnError(self._transaction):
-            for kind, group in groupby(rows, type):
-                table = self._schema.table(kind)
-                for batch in _batches(group):
-                    inserted += insert_rows(self._transaction, table, batch, self._home.sequences)
-        return inserted
+        return self._insert(rows)
 
     def update(self, table: type[Row], key: Any, *assignments: Assignment[Row], **values: Any) -> Row:
         """Change columns of one row, as `Book.year.to(2024)` or `year=2024`, and return it as it will be read.
@@ -194,6 +188,17 @@ class Transaction:
         """
         return delete_row(self._transaction, self._schema.table(table), key)
 
+    def _insert(self, rows: Iterable[Row]) -> list[Row]:
+        inserted: list[Row] = []
+        parents: Parents = {}
+        with UndoneOnError(self._transaction):
+            for kind, group in groupby(rows, type):
+                table = self._schema.table(kind)
+                for batch in _batches(group):
+                    inserted += insert_rows(self._transaction, table, batch, self._home.sequences, parents)
+            require_parents(self._transaction, parents)
+        return inserted
+
     def table(self, table: type[Table]) -> BoundTable:
         """Return the table as of this transaction, for queries."""
         return self._schema.table(table)
@@ -204,22 +209,28 @@ class Transaction:
         yield View(self._transaction, self._schema.table(table), is_live=True)
 
 
+class Begun(NamedTuple):
+    """A transaction that was begun, with the store's own and the task or thread it belongs to."""
+
+    transaction: Transaction
+    store_transaction: StoreTransaction
+    owner: object
+
+
 class TransactionBlock:
     """What `db.transaction()` gives: begins when entered, commits or rolls back when left."""
 
-    def __init__(
-        self, begin: Callable[[], tuple[Transaction, StoreTransaction]], end: Callable[[], None], sync: bool | None
-    ) -> None:
+    def __init__(self, begin: Callable[[], Begun], end: Callable[[Begun], None], sync: bool | None) -> None:
         self._begin = begin
         self._end = end
         self._sync = sync
-        self._store_transaction: StoreTransaction | None = None
+        self._begun: Begun | None = None
 
     def __enter__(self) -> Transaction:
-        if self._store_transaction is not None:
+        if self._begun is not None:
             raise TransactionError("a transaction can be entered once; call transaction() again")
-        transaction, self._store_transaction = self._begin()
-        return transaction
+        self._begun = self._begin()
+        return self._begun.transaction
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -229,13 +240,13 @@ class TransactionBlock:
         Raises:
             ConflictError: A concurrent commit changed what was read; run the whole block again.
         """
-        self._end()
-        if self._store_transaction is None:
+        if self._begun is None:
             raise TransactionError("the transaction was never entered")
+        self._end(self._begun)
         if kind is None:
-            self._store_transaction.commit(sync=self._sync)
+            self._begun.store_transaction.commit(sync=self._sync)
         else:
-            self._store_transaction.rollback()
+            self._begun.store_transaction.rollback()
 
 
 def _batches(rows: Iterable[Row]) -> Iterator[list[Row]]:

@@ -294,6 +294,16 @@ def test_a_row_may_refer_to_its_own_table(db: Database) -> None:
     assert db.delete(Category, 2)
 
 
+def test_references_within_a_large_call_are_checked_at_its_end(db: Database) -> None:
+    """A row of the first batch may refer to one of the last; a missing one leaves nothing of the call."""
+    rows = [Category(id=place, name="x", parent=place + 1) for place in range(1, 2500)]
+    with pytest.raises(ForeignKeyViolation) as caught:
+        db.insert_many(rows)
+    assert caught.value.value == 2500
+    assert db.query(Category).exists() is False
+    assert len(db.insert_many([*rows, Category(id=2500, name="last")])) == 2500
+
+
 def test_a_unique_reference_finds_its_referrer(db: Database) -> None:
     """The entry of a unique reference is a whole key, not a range; a delete still sees it."""
     from docs_layer import Ref, ref  # noqa: PLC0415 - only this test's class needs them

@@ -7,7 +7,7 @@ Thread safety: as the engine's; a store and a snapshot for any number of threads
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from os import PathLike
 from types import TracebackType
@@ -48,20 +48,22 @@ def _translated(error: lsm.Error) -> Exception:
 
 
 @contextmanager
-def _translating() -> Iterator[None]:
+def _translating(failure: Callable[[lsm.Error], Exception] = _translated) -> Iterator[None]:
     try:
         yield
     except lsm.Error as error:
-        raise _translated(error) from error
+        raise failure(error) from error
 
 
-def _chunks(parts: Iterator[tuple[list[bytes], list[bytes]]]) -> Iterator[Chunk]:
+def _chunks(
+    parts: Iterator[tuple[list[bytes], list[bytes]]], failure: Callable[[lsm.Error], Exception]
+) -> Iterator[Chunk]:
     """Hand out the engine's chunks as ours."""
     try:
         for keys, values in parts:
             yield Chunk(keys, values)
     except lsm.Error as error:
-        raise _translated(error) from error
+        raise failure(error) from error
 
 
 class _EngineReads(Protocol):
@@ -93,37 +95,42 @@ class _EngineReader:
         self._get = source.get
         self.epoch: int = source.epoch
 
+    def _failure(self, error: lsm.Error) -> Exception:
+        """Give the error to raise for one of the engine."""
+        return _translated(error)
+
     def get(self, key: bytes) -> bytes | None:
         """See `docs_layer.store.Reader.get`."""
         try:
             return self._get(key)
         except lsm.Error as error:
-            raise _translated(error) from error
+            raise self._failure(error) from error
 
     def multi_get(self, keys: Sequence[bytes]) -> list[bytes | None]:
         """See `docs_layer.store.Reader.multi_get`."""
         try:
             return self._source.multi_get(keys)
         except lsm.Error as error:
-            raise _translated(error) from error
+            raise self._failure(error) from error
 
     def scan(
         self, start: bytes, stop: bytes, *, reverse: bool = False, limit: int | None = None, values: bool = True
     ) -> Iterator[Chunk]:
         """See `docs_layer.store.Reader.scan`."""
         try:
-            return _chunks(self._source.scan_chunks(start, stop, reverse=reverse, limit=limit, values=values))
+            parts = self._source.scan_chunks(start, stop, reverse=reverse, limit=limit, values=values)
+            return _chunks(parts, self._failure)
         except lsm.Error as error:
-            raise _translated(error) from error
+            raise self._failure(error) from error
 
     def counter(self, name: bytes) -> int:
         """See `docs_layer.store.Reader.counter`."""
-        with _translating():
+        with _translating(self._failure):
             return self._source.counter(name)
 
     def counters(self, start: bytes, stop: bytes) -> Iterator[tuple[bytes, int]]:
         """See `docs_layer.store.Reader.counters`."""
-        with _translating():
+        with _translating(self._failure):
             yield from self._source.counters(start, stop)
 
 
@@ -138,7 +145,7 @@ class EmbeddedSnapshot(_EngineReader):
 
     def log(self, name: bytes, after: bytes | None = None, limit: int | None = None) -> Iterator[tuple[bytes, bytes]]:
         """See `docs_layer.store.Snapshot.log`."""
-        with _translating():
+        with _translating(self._failure):
             yield from self._snapshot.log(name, after, limit)
 
     def close(self) -> None:
@@ -157,16 +164,26 @@ class EmbeddedSnapshot(_EngineReader):
 class EmbeddedTransaction(_EngineReader):
     """See `docs_layer.store.Transaction`."""
 
-    __slots__ = ("_transaction",)
+    __slots__ = ("_too_large", "_transaction")
 
     def __init__(self, transaction: lsm.Transaction) -> None:
+        self._too_large: str | None = None
+        """Why the engine has ended the transaction, if it has."""
         super().__init__(transaction)
         self._transaction = transaction
+
+    def _failure(self, error: lsm.Error) -> Exception:
+        """Give the error to raise; a transaction that grew too large says so until it is rolled back."""
+        if isinstance(error, lsm.TransactionTooLargeError):
+            self._too_large = str(error)
+        elif self._too_large is not None and type(error) is lsm.TransactionError:
+            return TransactionTooLargeError(self._too_large)
+        return _translated(error)
 
     @property
     def unvalidated(self) -> _EngineReader:
         """See `docs_layer.store.Transaction.unvalidated`."""
-        with _translating():
+        with _translating(self._failure):
             return _EngineReader(self._transaction.unvalidated)
 
     def exists(self, keys: Sequence[bytes]) -> list[bool]:
@@ -174,71 +191,71 @@ class EmbeddedTransaction(_EngineReader):
         try:
             return self._transaction.exists(keys)
         except lsm.Error as error:
-            raise _translated(error) from error
+            raise self._failure(error) from error
 
     def insert(self, pairs: Iterable[tuple[bytes, bytes]]) -> list[bytes]:
         """See `docs_layer.store.Transaction.insert`."""
         try:
             return self._transaction.insert(pairs)
         except lsm.Error as error:
-            raise _translated(error) from error
+            raise self._failure(error) from error
 
     def put(self, key: bytes, value: bytes) -> None:
         """See `docs_layer.store.Transaction.put`."""
         try:
             self._transaction.put(key, value)
         except lsm.Error as error:
-            raise _translated(error) from error
+            raise self._failure(error) from error
 
     def delete(self, key: bytes) -> None:
         """See `docs_layer.store.Transaction.delete`."""
         try:
             self._transaction.delete(key)
         except lsm.Error as error:
-            raise _translated(error) from error
+            raise self._failure(error) from error
 
     def delete_range(self, start: bytes, stop: bytes) -> None:
         """See `docs_layer.store.Transaction.delete_range`."""
-        with _translating():
+        with _translating(self._failure):
             self._transaction.delete_range(start, stop)
 
     def add(self, name: bytes, delta: int) -> None:
         """See `docs_layer.store.Transaction.add`."""
         if type(delta) is not int:
             raise ValueError(f"a counter takes integers, not {delta!r}")
-        with _translating():
+        with _translating(self._failure):
             self._transaction.add(name, delta)
 
     def delete_counters(self, start: bytes, stop: bytes) -> None:
         """See `docs_layer.store.Transaction.delete_counters`."""
-        with _translating():
+        with _translating(self._failure):
             self._transaction.delete_counters(start, stop)
 
     def append(self, log: bytes, value: bytes) -> None:
         """See `docs_layer.store.Transaction.append`."""
-        with _translating():
+        with _translating(self._failure):
             self._transaction.append(log, value)
 
     def trim(self, log: bytes, position: bytes) -> None:
         """See `docs_layer.store.Transaction.trim`."""
-        with _translating():
+        with _translating(self._failure):
             self._transaction.trim(log, position)
 
     def bump_epoch(self) -> None:
         """See `docs_layer.store.Transaction.bump_epoch`."""
-        with _translating():
+        with _translating(self._failure):
             self._transaction.bump_epoch()
 
     def mark(self) -> int:
         """See `docs_layer.store.Transaction.mark`."""
-        with _translating():
+        with _translating(self._failure):
             return self._transaction.mark()
 
     def rollback_to(self, mark: int) -> None:
         """See `docs_layer.store.Transaction.rollback_to`."""
         if not 0 <= mark <= self.mark():
             raise ValueError(f"{mark} is no mark of this transaction")
-        with _translating():
+        with _translating(self._failure):
             self._transaction.rollback_to(mark)
 
     def commit(self, *, sync: bool | None = None) -> None:
@@ -246,10 +263,11 @@ class EmbeddedTransaction(_EngineReader):
         try:
             self._transaction.commit(sync=sync)
         except lsm.Error as error:
-            raise _translated(error) from error
+            raise self._failure(error) from error
 
     def rollback(self) -> None:
         """See `docs_layer.store.Transaction.rollback`."""
+        self._too_large = None
         self._transaction.rollback()
 
 

@@ -13,7 +13,8 @@ Errors, all of `docs_layer.errors`:
 - `ConflictError` at commit (or at a read before it): a concurrent commit changed what the transaction read; nothing was
   written, run it again.
 - `CommitUnknownError` at commit: it may or may not have happened; never repeat it blindly.
-- `SnapshotTooOldError`, `TransactionTooLargeError`: a limit of the implementation.
+- `SnapshotTooOldError`, `TransactionTooLargeError`: a limit of the implementation. The view is of no more use; each
+  later call but `close` and `rollback` raises the same or `ClosedError`.
 - `ClosedError`: a call after `close`, `commit` or `rollback`. Iterators that were taken before may end with it too.
 - `ValueError` for keys and values beyond `Limits`, for a mark or a delta that is none, and at commit for a counter
   beyond 64 bits.

@@ -73,14 +73,25 @@ def test_views_end_with_the_engine(tmp_path: Path) -> None:
 
 
 def test_a_transaction_beyond_its_limit_is_refused(tmp_path: Path) -> None:
-    """The error is ours, and nothing was written."""
+    """The error is ours, stays the same until the rollback (also for marks), and nothing was written."""
     store = EmbeddedStore(tmp_path / "db", lsm.Options(transaction_bytes=1 << 20))
     assert store.limits.transaction == 1 << 20
     transaction = store.transaction()
+    mark = transaction.mark()
+    transaction.put(b"k", b"")
     with pytest.raises(TransactionTooLargeError):
-        for number in range(100):
-            transaction.put(b"%d" % number, b"x" * 20_000)
+        transaction.put(b"large", b"x" * (1 << 20))
+    calls: list[Callable[[], object]] = [
+        lambda: transaction.rollback_to(mark),
+        lambda: transaction.get(b"k"),
+        transaction.commit,
+    ]
+    for call in calls:
+        with pytest.raises(TransactionTooLargeError):
+            call()
     transaction.rollback()
+    with pytest.raises(ClosedError):
+        transaction.get(b"k")
     with store.snapshot() as snapshot:
         assert keys(snapshot) == []
     store.close()

@@ -8,7 +8,7 @@ since the scan began; such rows are skipped, and the whole condition is tested a
 
 Cursors belong to one thread; `ReadCount` is written while one runs.
 
-Measured on 3.11 over MemoryStore: full scan 0.5 µs a row, rows through an index 1.2 µs.
+Measured on 3.11 over MemoryStore: full scan 1.0 µs a row, with a filter 1.2 µs; rows through an index 2.1 µs.
 """
 
 from __future__ import annotations

@@ -7,7 +7,8 @@ wait for nobody and see nothing of it.
 
 Thread safety: a `Database` may be used by any number of threads and tasks.
 
-Measured on 3.11: `get` by id costs 2 µs beside the store's own get, `insert` in a batch see `rows_write`.
+Measured on 3.11 over MemoryStore: `get` by id 2.3 µs, of which the store takes 1.2 (opening, reading and closing a
+snapshot); on a `Snapshot` 1.0 µs. Inserts: see `rows_write`.
 """
 
 from __future__ import annotations

@@ -8,7 +8,8 @@ changed.
 A row key is never put blindly: inserting validates its absence, updating and deleting its value. So are unique entries.
 Functions keep no state; a transaction belongs to one thread.
 
-Measured on 3.11 over MemoryStore, a table with a unique and a compound index, batches of 1,000: see `insert_rows`.
+Measured on 3.11, batches of 1,000, beside what the store takes: 1.3 µs a row without indexes, 2.7 µs with a unique
+and a compound one; of that 0.65 µs are encoding, validating and decoding.
 """
 
 from __future__ import annotations
@@ -70,7 +71,7 @@ def insert_rows(
         ValidationError: A value that its column refuses.
         UniqueViolation: A key or unique value that is already there, or comes twice.
 
-    Cost: 5 µs a row on MemoryStore with one unique and one compound index, of which the store takes half.
+    Cost: see the module text; one store call a batch, and one `put` for each entry that is not unique.
     """
     structs = [table.to_struct(row) for row in rows]
     given = _with_ids(table, structs, sequences)

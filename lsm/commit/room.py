@@ -13,6 +13,9 @@ from collections.abc import Callable
 from lsm.core import Core
 
 _SLOW_SECONDS = 0.001
+_SLOW_ENTRIES = 64
+"""While level 0 is long, writers pause `_SLOW_SECONDS` for as many entries: a rate that compaction can follow."""
+_LONGEST_PAUSE_SECONDS = 0.1
 _PATIENCE_SECONDS = 1.0
 
 
@@ -26,6 +29,8 @@ class Room:
         self.stalls: Counter[str] = Counter()
         """How many writes waited, by reason. Guarded by the lock."""
         self.stall_seconds = 0.0
+        self._paused_at = 0
+        """Sequence at the last pause. Unguarded: a lost update makes one pause a little longer or shorter."""
 
     def wait(self) -> None:
         """Return when there is room for a write.
@@ -57,9 +62,16 @@ class Room:
             core.changed.wait(_PATIENCE_SECONDS / 4)
 
     def _slow_down(self) -> None:
+        """Pause in proportion to what was written since the last pause."""
+        sequence = self._core.view[1]
+        entries = sequence - self._paused_at
+        if entries < _SLOW_ENTRIES:
+            return
+        self._paused_at = sequence
+        seconds = min(_SLOW_SECONDS * entries / _SLOW_ENTRIES, _LONGEST_PAUSE_SECONDS)
         with self._core.changed:
-            self._core.changed.wait(_SLOW_SECONDS)
-        self._count("level 0 is long", _SLOW_SECONDS)
+            self._core.changed.wait(seconds)
+        self._count("level 0 is long", seconds)
 
     def _count(self, reason: str, seconds: float) -> None:
         with self._lock:

@@ -55,7 +55,7 @@ class Options:
     sealed_memtable_limit: writers wait when this many memtables wait to be flushed. Default: 2.
     maintenance: whether this handle flushes and compacts in background threads. False: writers flush for themselves
         when memtables pile up, and `compact()` compacts. Default: True.
-    transaction_bytes: the most that one transaction may write or remember to validate, in bytes. Default: 67108864.
+    transaction_bytes: the most that one transaction may write or remember to validate, of memory. Default: 268435456.
 
     The shape of the files (level_count is recorded in the directory; all others may change at every opening, tables
     written before keep theirs):
@@ -88,7 +88,7 @@ class Options:
     block_cache_bytes: int | None = None
     sealed_memtable_limit: int = 2
     maintenance: bool = True
-    transaction_bytes: int = 64 * MIB
+    transaction_bytes: int = 256 * MIB
     block_bytes: int = 8 * KIB
     compression: Compression = "lz4"
     bottommost_compression: Compression = "lz4"

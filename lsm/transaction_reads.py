@@ -13,45 +13,13 @@ from lsm.keys import (
     counter_name,
     decode_integer,
     internal_key,
+    internal_keys,
     internal_range,
 )
-from lsm.memtable import Memtable
 from lsm.merging import Source, merge
 from lsm.runs import MISSING, Value
 from lsm.state import State, View
-from lsm.transaction_changes import Add, Append, Change, DeleteRange, Put
-
-
-class OwnWrites:
-    """What a transaction has written, for its own reads; begun anew by a rollback to a mark."""
-
-    __slots__ = ("added", "memtable", "sequence")
-
-    def __init__(self, core: Core) -> None:
-        self.memtable: Memtable = core.new_memtable(0)
-        self.sequence = 0
-        self.added: dict[bytes, int] = {}
-        """What was added to counters since their last own deletion."""
-
-    def begin_anew(self, core: Core) -> None:
-        """Forget everything; scans that are under way keep the memtable that they began with."""
-        self.memtable = core.new_memtable(0)
-        self.sequence = 0
-        self.added = {}
-
-    def show(self, change: Change) -> None:
-        """Make one write visible."""
-        self.sequence += 1
-        match change:
-            case Put(key, value):
-                self.memtable.put(key, value, self.sequence)
-            case DeleteRange(start, stop):
-                self.memtable.delete_range(start, stop, self.sequence)
-                self.added = {key: delta for key, delta in self.added.items() if not start <= key < stop}
-            case Add(key, delta):
-                self.added[key] = self.added.get(key, 0) + delta
-            case Append():
-                pass  # a log is read through snapshots, after its positions were given
+from lsm.transaction_writes import OwnWrites
 
 
 class TransactionReads:
@@ -73,8 +41,9 @@ class TransactionReads:
     def multi_get(self, keys: Sequence[bytes]) -> list[bytes | None]:
         """Return the values of `keys` in their order, None for absent ones; each validated as by `get`."""
         self._check_open()
-        wanted = list(map(internal_key, keys))
-        own = [self._own.memtable.get(key, self._own.sequence) for key in wanted]
+        wanted = internal_keys(keys)
+        memtable, sequence = self._own.shown()
+        own = [memtable.get(key, sequence) for key in wanted]
         asked = [key for key, value in zip(wanted, own, strict=True) if value is MISSING]
         for key in asked:
             self._remember_key(key)
@@ -84,16 +53,7 @@ class TransactionReads:
     def exists(self, keys: Sequence[bytes]) -> list[bool]:
         """Tell for each key whether it exists. Validated as presence only: an overwrite by others is no conflict."""
         self._check_open()
-        answers: list[bool] = []
-        for key in map(internal_key, keys):
-            value = self._own.memtable.get(key, self._own.sequence)
-            if value is MISSING:
-                value = self._state.get(key, self._sequence)
-                if self._reads is not None:
-                    self._reads.add_presence(key, present=value is not None)
-                    self._check_size()
-            answers.append(value is not None)
-        return answers
+        return self._present(internal_keys(keys))
 
     def scan(
         self,
@@ -125,7 +85,8 @@ class TransactionReads:
         self._check_open()
         low, high = internal_range(start, stop, prefix)
         merged = limited(self._merged(low, high, reverse=reverse, limit=limit, values=values), limit)
-        return as_users(self._remembered(merged, low, high, reverse=reverse, limit=limit))
+        chunks = self._remembered(merged, low, high, reverse=reverse, limit=limit)
+        return as_users(chunks if values else ((keys, list[bytes]()) for keys, _ in chunks))
 
     def counter(self, name: bytes) -> int:
         """Return the value of a counter with what this transaction added; validated."""
@@ -153,9 +114,22 @@ class TransactionReads:
                 return epoch
         return decode_integer(self._state.get(EPOCH_KEY, self._sequence))
 
+    def _present(self, keys: list[bytes]) -> list[bool]:
+        """Tell for each internal key whether it exists, and remember the answer."""
+        memtable, sequence = self._own.shown()
+        own = [memtable.get(key, sequence) for key in keys] if memtable.last_sequence else [MISSING] * len(keys)
+        asked = [key for key, value in zip(keys, own, strict=True) if value is MISSING]
+        present = [value is not None for value in self._state.multi_get(asked, self._sequence)]
+        if self._reads is not None:
+            self._reads.add_presence(asked, present)
+            self._check_size()
+        answers = iter(present)
+        return [next(answers) if value is MISSING else value is not None for value in own]
+
     def _lookup(self, key: bytes) -> Value:
         """Return the value of an internal key and remember that it was read."""
-        value = self._own.memtable.get(key, self._own.sequence)
+        memtable, sequence = self._own.shown()
+        value = memtable.get(key, sequence)
         if value is not MISSING:
             return value
         self._remember_key(key)
@@ -171,7 +145,7 @@ class TransactionReads:
     ) -> Iterator[tuple[list[bytes], list[Value]]]:
         """Yield the entries of view and own writes together, those of the own writes as of this call."""
         below = self._state.scan(low, high, self._sequence, reverse=reverse, limit_hint=limit, values=values)
-        memtable, sequence = self._own.memtable, self._own.sequence
+        memtable, sequence = self._own.shown()
         if memtable.last_sequence == 0:
             return ((keys, list[Value](entries)) for keys, entries in below)
         padded = ((keys, list[Value](entries if values else [b""] * len(keys))) for keys, entries in below)

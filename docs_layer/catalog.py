@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from keyword import iskeyword
 from types import MappingProxyType
 from typing import Final, Literal
 
@@ -205,7 +206,15 @@ def _decode(key: bytes, value: bytes, kind: type[EntryType]) -> EntryType:
 
 
 def _check(entry: TableEntry, layouts: tuple[LayoutEntry, ...]) -> None:
-    """Check that everything an entry names exists, so that later code need not."""
+    """Check that everything an entry names exists, so that later code need not.
+
+    Names become part of generated functions, so a name that is no identifier must never come through.
+    """
+    for field in entry.fields:
+        if not field.name.isidentifier() or iskeyword(field.name):
+            raise CorruptionError(
+                "catalog", f"{field.name!r} is no name of a column", key=catalog_table_key(entry.number)
+            )
     numbers = {field.number for field in entry.fields}
     named = set(entry.key) | {term.field for index in entry.indexes for term in index.terms}
     named |= {field for layout in layouts for field in layout.fields}

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
-from typing import Final
+from typing import Final, NamedTuple
 
 from docs_layer.errors import NoSuchField, QueryError
 from docs_layer.intervals import (
@@ -32,6 +32,7 @@ from docs_layer.key_encoding import KINDS, UnencodableError, component_encoder
 from docs_layer.nodes import AllOf, AnyOf, ColumnNode, Compare, IsIn, Node, Not, StartsWith
 
 _INT_LIMIT: Final = 1 << 63
+_DECIMAL_NAN: Final = Decimal("NaN")
 _LAST_CODE_POINT: Final = 0x10FFFF
 _FIRST_SURROGATE: Final = 0xD800
 _BEHIND_SURROGATES: Final = 0xE000
@@ -42,8 +43,7 @@ VALUE_SET: Final[IntervalSet] = complement(NULL_SET)
 """Everything but null."""
 
 
-@dataclass(frozen=True, slots=True)
-class ColumnShape:
+class ColumnShape(NamedTuple):
     """What binding must know of a column."""
 
     name: str
@@ -252,7 +252,7 @@ def _float_cuts(value: object) -> tuple[Cut, Cut]:
         raise _NoNumberError
     if not isinstance(value, float) and (isinstance(value, int) or value.is_finite()):
         return _exact_float_cuts(Fraction(value))
-    near = float(value)
+    near = math.nan if math.isnan(value) else float(value)  # one object, since NaN is equal to nothing else
     encoded = component_encoder("float")(near)
     return Cut(encoded, 0, near), Cut(encoded, 1, near)
 
@@ -276,6 +276,8 @@ def _decimal_cuts(value: object) -> tuple[Cut, Cut]:
     if isinstance(value, float) and math.isnan(value):
         raise _NoNumberError
     exact = value if isinstance(value, Decimal) else Decimal(value)
+    if exact.is_nan():
+        exact = _DECIMAL_NAN
     encoded = component_encoder("decimal")(exact)
     return Cut(encoded, 0, exact), Cut(encoded, 1, exact)
 

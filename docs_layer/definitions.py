@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from functools import partial
+from keyword import iskeyword
 from types import NoneType, UnionType
 from typing import Annotated, Any, Final
 from uuid import UUID
@@ -175,6 +176,8 @@ def _read_column(
             table=table,
             field=name,
         )
+    if not name.isidentifier() or iskeyword(name):
+        raise SchemaError("the name of a column must be a Python identifier", table=table, field=name)
     annotation = _plain(hint)
     inner, nullable = _without_none(annotation)
     kind = _kind_of(table, name, inner)

@@ -9,25 +9,23 @@ one for every kind (NaN highest, -0.0 equal to 0.0). Immutable values and pure f
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final, NamedTuple
 
 from docs_layer.key_encoding import component_encoder
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Cut:
+class Cut(NamedTuple):
     """A place between values: just before (`side` 0) or just behind (`side` 1) one of them.
 
     Attributes:
         encoded: The value as an ascending key component; FF above all values.
         side: 0 before it, 1 behind it.
-        value: The value itself, for compiled predicates and explanations.
+        value: The value itself, for compiled predicates and explanations; equal encodings have equal values.
     """
 
     encoded: bytes
     side: int
-    value: object = field(default=None, compare=False)
+    value: Any = None
 
 
 LOWEST: Final = Cut(component_encoder("int")(None), 0)
@@ -35,8 +33,7 @@ LOWEST: Final = Cut(component_encoder("int")(None), 0)
 HIGHEST: Final = Cut(b"\xff", 0)
 
 
-@dataclass(frozen=True, slots=True)
-class Interval:
+class Interval(NamedTuple):
     """The values between two cuts; `low` is below `high`."""
 
     low: Cut
@@ -99,4 +96,4 @@ def intersection(left: IntervalSet, right: IntervalSet) -> IntervalSet:
 
 def contains(values: IntervalSet, encoded: bytes) -> bool:
     """Return whether a value, given as an ascending component, is in the set. Reference for compiled predicates."""
-    return any(one.low <= Cut(encoded, 0) and Cut(encoded, 1) <= one.high for one in values)
+    return any(one.low[:2] <= (encoded, 0) and (encoded, 1) <= one.high[:2] for one in values)

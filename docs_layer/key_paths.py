@@ -16,8 +16,8 @@ from docs_layer.key_encoding import component_encoder, needs_end_marker
 
 _BEHIND: Final = b"\xff"
 _END_MARKER: Final = b"\x01"
-_RANGE_LIMIT: Final = 1000
-"""Most ranges that one path is cut into; more points are read as one range and filtered."""
+_RANGE_LIMIT: Final = 10_000
+"""Most ranges or keys that one path is cut into; of more, everything from the lowest to the highest is read."""
 
 KeyRange = tuple[bytes, bytes]
 
@@ -50,8 +50,7 @@ class KeyPath:
     unique: bool
 
 
-@dataclass(frozen=True, slots=True)
-class PathFit:
+class PathFit(NamedTuple):
     """How far a path serves the sets of a condition.
 
     Attributes:
@@ -83,13 +82,12 @@ def fit_path(path: KeyPath, sets: Mapping[ColumnShape, IntervalSet]) -> PathFit:
         values = sets.get(term.column, EVERYTHING)
         is_points = all(interval.is_point for interval in values) and len(prefixes) * len(values) <= _RANGE_LIMIT
         if values == EVERYTHING or not is_points:
-            ranges = _ranges(prefixes, term, values, path.terms[:place])
-            has_range = values != EVERYTHING and len(ranges) <= _RANGE_LIMIT
-            if not has_range:
-                ranges = _ranges(prefixes, term, EVERYTHING, path.terms[:place])
-            else:
+            if values != EVERYTHING and len(prefixes) * len(values) <= _RANGE_LIMIT:
                 served.add(term.column)
-            return PathFit(path, (), ranges, frozenset(fixed), frozenset(served), place, has_range)
+            elif values != EVERYTHING:
+                values = (Interval(values[0].low, values[-1].high),)
+            ranges = _ranges(prefixes, term, values, path.terms[:place])
+            return PathFit(path, (), ranges, frozenset(fixed), frozenset(served), place, values != EVERYTHING)
         encode = component_encoder(term.column.kind, term.descending)
         prefixes = [prefix + encode(interval.low.value) for prefix in prefixes for interval in values]
         has_null = has_null or any((interval,) == NULL_SET for interval in values)

@@ -10,7 +10,6 @@ the cursor. Values in, value out: the cursor that executes a plan knows nothing 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from docs_layer.conditions import (
@@ -34,8 +33,7 @@ class OrderTerm(NamedTuple):
     descending: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Branch:
+class Branch(NamedTuple):
     """One path to read.
 
     Attributes:
@@ -54,8 +52,7 @@ class Branch:
     condition: Condition
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """What a cursor executes.
 
     Attributes:
@@ -91,7 +88,7 @@ def make_plan(condition: Condition, order: Sequence[OrderTerm], paths: Sequence[
     plan = _single_plan(single, order)
     if condition == ALWAYS and single.ordered:
         return plan
-    return replace(plan, is_full_scan=True, suggestion=_suggest(condition, order))
+    return plan._replace(is_full_scan=True, suggestion=_suggest(condition, order))
 
 
 class _Choice(NamedTuple):

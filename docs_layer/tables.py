@@ -134,6 +134,8 @@ else:
         """
 
         def __getattr__(self, name: str) -> Any:
+            if name.startswith("__"):
+                raise AttributeError(name)
             members = type(self).__members__
             if isinstance(members.get(name), Relation):
                 message = f"{members[name]!r} is a relation, and was not loaded with this row"

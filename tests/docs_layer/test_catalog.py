@@ -61,6 +61,16 @@ def test_damage_is_named(countries: MemoryStore, key: bytes, value: bytes) -> No
     assert caught.value.place == "catalog"
 
 
+def test_a_name_that_is_no_identifier_is_damage(countries: MemoryStore) -> None:
+    """Names come into generated functions; a crafted one is refused before that."""
+    with countries.snapshot() as snapshot:
+        entry = load_catalog(snapshot).tables["Country"]
+    fields = (entry.fields[0], msgspec.structs.replace(entry.fields[1], name="x or print()"))
+    _put(countries, catalog_table_key(1), msgspec.msgpack.encode(msgspec.structs.replace(entry, fields=fields)))
+    with pytest.raises(CorruptionError, match="no name of a column"):
+        open_db(countries)
+
+
 def test_a_newer_format_is_refused_by_name(countries: MemoryStore) -> None:
     """A catalog of a later version is not guessed at."""
     _put(countries, catalog_header_key(), msgspec.msgpack.encode({"format": FORMAT + 1, "next_table": 2}))

@@ -79,6 +79,8 @@ def _table(annotations: dict[str, Any], **members: Any) -> type[Table]:
         ({"id": Key[list[int]]}, {}, "stored only"),
         ({"id": Key[int], "a": Col[list[int]]}, {"a": col(unique=True)}, "stored only"),
         ({"id": Key[int], "a": int}, {}, "annotate it"),
+        ({"id": Key[int], "a b": Col[int]}, {}, "identifier"),
+        ({"id": Key[int], "class": Col[int]}, {}, "identifier"),
         ({"id": Key[int], "a": Col[complex]}, {}, "cannot be stored"),
         ({"id": Key[int], "a": Col[Author]}, {}, "use Ref"),
         ({"id": Key[int], "a": _subscripted(Ref, "Nowhere")}, {"a": ref()}, "not in tables"),

@@ -1,5 +1,7 @@
 """The tree of errors: attributes, texts, families."""
 
+import pickle
+
 import pytest
 
 from docs_layer import (
@@ -73,6 +75,22 @@ def test_corruption_names_place_offset_and_key() -> None:
     error = CorruptionError("a.log", "bad frame", offset=12, key=b"\x01\xff")
     assert str(error) == "a.log at offset 12: bad frame (key 01ff)"
     assert (error.place, error.offset, error.key) == ("a.log", 12, b"\x01\xff")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        UniqueViolation("Author", "Author_name", {"name": "Ann"}, 7),
+        ForeignKeyViolation("Book", "author_id", "Author", 1, [4, 5]),
+        NoSuchField("Book", "titel", ["title"]),
+        ConflictError([b"key"]),
+        CorruptionError("a.log", "bad frame", offset=12),
+    ],
+)
+def test_errors_cross_processes_whole(error: DatabaseError) -> None:
+    """A pickled error comes back with its text and attributes."""
+    copy = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own bytes
+    assert (type(copy), str(copy), vars(copy)) == (type(error), str(error), vars(error))
 
 
 def test_nearest_name_is_offered_only_if_similar() -> None:

@@ -111,12 +111,16 @@ def test_an_or_is_split_only_if_every_branch_has_a_path() -> None:
     assert (len(single.branches), single.is_full_scan) == (1, True)
 
 
-def test_too_many_ranges_are_read_as_one() -> None:
-    """A product of points beyond the limit is one range with a filter."""
-    condition = every([_is(AUTHOR, *range(200)), _is(YEAR, *range(200))])
-    (branch,) = make_plan(condition, (), PATHS).branches
-    assert len(branch.ranges) <= 1000
-    assert branch.condition != ALWAYS
+def test_too_many_points_are_read_as_one_range() -> None:
+    """Beyond the limit a path is read from the lowest to the highest value, with a filter."""
+    years = _is(YEAR, *range(200))
+    (branch,) = make_plan(every([_is(AUTHOR, *range(200)), years]), (), (PRIMARY, BY_AUTHOR)).branches
+    assert (len(branch.ranges), branch.condition) == (200, years)
+    keys = _is(ID, *range(20_000))
+    (branch,) = make_plan(keys, (), PATHS).branches
+    encode = component_encoder("int")
+    assert branch.ranges == ((b"\x01\x00" + encode(0), b"\x01\x00" + encode(19_999) + b"\xff"),)
+    assert branch.condition == keys
 
 
 def test_a_contradiction_reads_nothing() -> None:

@@ -1,4 +1,4 @@
-"""Settings that all tests share: the profiles of the random tests.
+"""Settings that all tests share: the profiles of the random tests, and the totals printed at the end.
 
 Two profiles exist. `ci` is the default: derandomized, so that a run is repeatable and a failure is a failure of the
 change at hand. `soak`, chosen by the environment variable `LAYERDB_SOAK`, draws fresh examples and many of them.
@@ -7,6 +7,10 @@ change at hand. `soak`, chosen by the environment variable `LAYERDB_SOAK`, draws
 import os
 
 from hypothesis import HealthCheck, settings
+
+from tests.support.totals import pytest_terminal_summary
+
+__all__ = ["pytest_terminal_summary"]
 
 settings.register_profile(
     "ci",

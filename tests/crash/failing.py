@@ -100,6 +100,8 @@ class FailingWorkload(Workload):
         except lsm.Error:
             self.ledger.withdraw()
             raise
+        if self.poisoned:
+            raise WrongRecoveryError("a write was accepted after a failed sync")
         if self.doubtful:
             self._resolve(step)
         self.ledger.acknowledge()

@@ -24,7 +24,9 @@ def explored(plan: Plan, seed: int) -> Exploration:
     def visit(survivor: SimulatedFileSystem, killed: bool) -> None:
         nonlocal visits
         visits += 1
-        found = inspect(survivor, workload, workload.ledger.promise, killed=killed, again=SOAK or visits % 3 == 0)
+        found = inspect(
+            survivor, workload, workload.ledger.promise, killed=killed, again=SOAK or killed or visits % 3 == 0
+        )
         if visits % 16 == 0:
             inspect_checkpoints(survivor, workload)
             inspect_further(survivor, found, workload.options)

@@ -180,7 +180,7 @@ class ForeignKeyViolation(IntegrityError):
             keys = ", ".join(repr(key) for key in self.referrers)
             problem = f"{target} {value!r} is still referred to by {table}.{field} of {keys}"
         else:
-            problem = f"{table}.{field}={value!r} refers to a {target} that is not there"
+            problem = f"{table}.{field}={value!r} refers to a row of {target} that is not there"
         super().__init__(problem)
         self.table = table
         self.field = field

@@ -57,7 +57,7 @@ def test_unique_violation_names_values_and_existing_row() -> None:
 def test_foreign_key_violation_tells_both_directions() -> None:
     """With referrers a delete was refused, without them a missing parent."""
     missing = ForeignKeyViolation("Book", "author_id", "Author", 9)
-    assert "Book.author_id=9 refers to a Author that is not there" in str(missing)
+    assert "Book.author_id=9 refers to a row of Author that is not there" in str(missing)
     held = ForeignKeyViolation("Book", "author_id", "Author", 1, [4, 5])
     assert held.referrers == (4, 5)
     assert "still referred to by Book.author_id of 4, 5" in str(held)

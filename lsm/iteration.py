@@ -91,7 +91,18 @@ def limited(
         left -= len(keys)
 
 
-def as_users(chunks: Iterator[tuple[list[bytes], list[Item]]]) -> Iterator[tuple[list[bytes], list[Item]]]:
-    """Yield the chunks with users' keys."""
-    for keys, values in chunks:
+def as_users(core: Core, chunks: Iterator[tuple[list[bytes], list[Item]]]) -> Iterator[tuple[list[bytes], list[Item]]]:
+    """Yield the chunks with users' keys, as long as the database is open."""
+    for keys, values in while_open(core, chunks):
         yield user_keys(keys), values
+
+
+def while_open(core: Core, chunks: Iterator[Item]) -> Iterator[Item]:
+    """Yield the chunks; raise `ClosedError` instead of the next one, or of the end, when the database was closed."""
+    while True:
+        if core.closed is not None:
+            raise core.closed_error()
+        chunk = next(chunks, None)
+        if chunk is None:
+            return
+        yield chunk

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TypeVar, overload
 
 from lsm.core import Core
-from lsm.iteration import Chunk, Scan, as_users, limited
+from lsm.iteration import Chunk, Scan, as_users, limited, while_open
 from lsm.keys import (
     EPOCH_KEY,
     POSITION_BYTES,
@@ -14,6 +14,7 @@ from lsm.keys import (
     counter_name,
     decode_integer,
     internal_key,
+    internal_keys,
     internal_range,
     log_prefix,
     prefix_end,
@@ -52,7 +53,7 @@ class Reader:
     def multi_get(self, keys: Sequence[bytes]) -> list[bytes | None]:
         """Return the values of `keys` in their order, None for absent ones; all from one view. Raises as `get`."""
         state, sequence = self._view()
-        return state.multi_get(list(map(internal_key, keys)), sequence)
+        return state.multi_get(internal_keys(keys), sequence)
 
     def scan(
         self,
@@ -108,7 +109,7 @@ class Reader:
         state, sequence = self._view()
         low, high = internal_range(start, stop, prefix)
         chunks = state.scan(low, high, sequence, reverse=reverse, limit_hint=limit, values=values)
-        return as_users(limited(chunks, limit))
+        return as_users(self._core, limited(chunks, limit))
 
     def estimate(self, start: bytes | None = None, stop: bytes | None = None) -> tuple[int, int]:
         """Return a guess of the number of entries in [start, stop) and of their bytes, from indexes alone."""
@@ -132,9 +133,8 @@ class Reader:
     def counters(self, start: bytes, stop: bytes) -> Iterator[tuple[bytes, int]]:
         """Iterate over (name, value) of the counters with start <= name < stop."""
         state, sequence = self._view()
-        for keys, values in state.scan(counter_key(start), counter_key(stop), sequence, values=True):
-            for key, value in zip(keys, values, strict=True):
-                yield counter_name(key), decode_integer(value)
+        chunks = state.scan(counter_key(start), counter_key(stop), sequence)
+        return ((counter_name(key), decode_integer(value)) for key, value in self._entries(chunks))
 
     def log(self, name: bytes, after: bytes | None = None, limit: int | None = None) -> Iterator[tuple[bytes, bytes]]:
         """Iterate over (position, value) of a log, in the order of commits, from behind position `after`.
@@ -145,6 +145,10 @@ class Reader:
         prefix = log_prefix(name)
         start = prefix if after is None else prefix + after + b"\x00"
         stop = prefix_end(prefix)
-        for keys, values in limited(state.scan(start, stop, sequence, limit_hint=limit, values=True), limit):
-            for key, value in zip(keys, values, strict=True):
-                yield key[-POSITION_BYTES:], value
+        chunks = limited(state.scan(start, stop, sequence, limit_hint=limit), limit)
+        return ((key[-POSITION_BYTES:], value) for key, value in self._entries(chunks))
+
+    def _entries(self, chunks: Iterator[Chunk]) -> Iterator[tuple[bytes, bytes]]:
+        """Yield the entries of chunks of internal keys."""
+        for keys, values in while_open(self._core, chunks):
+            yield from zip(keys, values, strict=True)

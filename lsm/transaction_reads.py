@@ -86,7 +86,7 @@ class TransactionReads:
         low, high = internal_range(start, stop, prefix)
         merged = limited(self._merged(low, high, reverse=reverse, limit=limit, values=values), limit)
         chunks = self._remembered(merged, low, high, reverse=reverse, limit=limit)
-        return as_users(chunks if values else ((keys, list[bytes]()) for keys, _ in chunks))
+        return as_users(self._core, chunks if values else ((keys, list[bytes]()) for keys, _ in chunks))
 
     def counter(self, name: bytes) -> int:
         """Return the value of a counter with what this transaction added; validated."""

@@ -55,7 +55,8 @@ class Options:
     sealed_memtable_limit: writers wait when this many memtables wait to be flushed. Default: 2.
     maintenance: whether this handle flushes and compacts in background threads. False: writers flush for themselves
         when memtables pile up, and `compact()` compacts. Default: True.
-    transaction_bytes: the most that one transaction may write or remember to validate, of memory. Default: 268435456.
+    transaction_bytes: the most that one transaction may write or remember to validate, in bytes of memory.
+        Default: 268435456.
 
     The shape of the files (level_count is recorded in the directory; all others may change at every opening, tables
     written before keep theirs):

@@ -10,16 +10,14 @@ from lsm.runs import Value
 from lsm.write_batch import WriteBatch
 
 
-class Put(NamedTuple):
-    """Set an internal key, or with None delete it."""
+class Puts:
+    """Set internal keys or, with a value of None, delete them, in order. Grows until another kind of change comes."""
 
-    key: bytes
-    value: Value
+    __slots__ = ("keys", "values")
 
-    @property
-    def size_bytes(self) -> int:
-        """Bytes of key and value."""
-        return len(self.key) + (0 if self.value is None else len(self.value))
+    def __init__(self) -> None:
+        self.keys: list[bytes] = []
+        self.values: list[Value] = []
 
 
 class DeleteRange(NamedTuple):
@@ -28,22 +26,12 @@ class DeleteRange(NamedTuple):
     start: bytes
     stop: bytes
 
-    @property
-    def size_bytes(self) -> int:
-        """Bytes of both ends."""
-        return len(self.start) + len(self.stop)
-
 
 class Add(NamedTuple):
     """Add to the counter with this internal key."""
 
     key: bytes
     delta: int
-
-    @property
-    def size_bytes(self) -> int:
-        """Bytes of key and counter."""
-        return len(self.key) + 8
 
 
 class Append(NamedTuple):
@@ -52,13 +40,8 @@ class Append(NamedTuple):
     prefix: bytes
     value: bytes
 
-    @property
-    def size_bytes(self) -> int:
-        """Bytes of prefix and value."""
-        return len(self.prefix) + len(self.value)
 
-
-Change: TypeAlias = Put | DeleteRange | Add | Append
+Change: TypeAlias = Puts | DeleteRange | Add | Append
 
 
 def resolve_changes(changes: Sequence[Change], first_sequence: int, lookup: Callable[[bytes], Value]) -> WriteBatch:
@@ -72,8 +55,8 @@ def resolve_changes(changes: Sequence[Change], first_sequence: int, lookup: Call
     deleted: list[DeleteRange] = []
     for change in changes:
         match change:
-            case Put(key, value):
-                batch.add(key, value)
+            case Puts():
+                batch.add_many(change.keys, change.values)
             case DeleteRange(start, stop):
                 batch.add_range(start, stop)
                 deleted.append(change)

@@ -16,11 +16,11 @@ Entry i has the sequence number first + i; a range deletion has one as well and 
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import accumulate, pairwise
 
 from lsm.errors import InvalidArgumentError
-from lsm.keys import checked_value, internal_key, internal_range
+from lsm.keys import checked_value, checked_values, internal_key, internal_keys, internal_range
 from lsm.runs import Value
 
 DELETION = 0xFFFFFFFF
@@ -65,8 +65,8 @@ class WriteBatch:
 
     def update(self, pairs: Mapping[bytes, bytes]) -> None:
         """Put every pair of a mapping. Raises `InvalidArgumentError`, and then has added none."""
-        keys = list(map(internal_key, pairs))
-        values = list(map(checked_value, pairs.values()))
+        keys = internal_keys(list(pairs))
+        values = checked_values(list(pairs.values()))
         self.keys += keys
         self.values += values
         self.size_bytes += sum(map(len, keys)) + sum(map(len, values))
@@ -83,6 +83,12 @@ class WriteBatch:
         self.keys.append(key)
         self.values.append(value)
         self.size_bytes += len(key) + (0 if value is None else len(value))
+
+    def add_many(self, keys: Sequence[bytes], values: Sequence[Value]) -> None:
+        """Add puts and deletions of internal keys."""
+        self.keys += keys
+        self.values += values
+        self.size_bytes += sum(map(len, keys)) + sum(map(len, filter(None, values)))
 
     def add_range(self, start: bytes, stop: bytes) -> None:
         """Add the deletion of a range of internal keys, unless it is empty."""

@@ -215,7 +215,8 @@ class CommitPipeline:
         admitted: list[tuple[Request, WriteBatch]] = []
         frames: list[bytes] = []
         offset, sequence = log.end, last
-        staging = self._core.new_memtable(0) if any(request.resolver for request in group) else None
+        needed = len(group) > 1 and any(request.resolver for request in group)
+        staging = self._core.new_memtable(0) if needed else None
         for request in group:
             if not request.waiting:
                 continue

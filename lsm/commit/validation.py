@@ -9,6 +9,8 @@ gives what it would have given had it run at that instant.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from lsm.commit.request import Lookup, StagingLike
 from lsm.errors import ConflictError
 from lsm.history import HistoryLink
@@ -36,11 +38,12 @@ class ReadSet:
             self.keys.add(key)
             self.size_bytes += len(key) + 100
 
-    def add_presence(self, key: bytes, *, present: bool) -> None:
-        """Remember whether a key existed."""
-        if key not in self.presence:
-            self.presence[key] = present
-            self.size_bytes += len(key) + 100
+    def add_presence(self, keys: Sequence[bytes], present: Sequence[bool]) -> None:
+        """Remember for each key whether it existed."""
+        known = self.presence
+        fresh = {key: answer for key, answer in zip(keys, present, strict=True) if key not in known}
+        known.update(fresh)
+        self.size_bytes += sum(map(len, fresh)) + 100 * len(fresh)
 
     def add_range(self, start: bytes, stop: bytes) -> None:
         """Remember a scanned range; one that goes on where the last one ended, either way, extends it."""
@@ -61,7 +64,7 @@ def check_unchanged(
     `base` and `sequence` are those of the snapshot; `staging` holds what earlier members of the same group will write;
     `lookup` gives present values. Cost: memtables since the snapshot x keys read, plus changes since then x ranges.
     """
-    written: list[StagingLike] = list(base.memtables())
+    written: list[StagingLike] = [table for table in base.memtables() if table.last_sequence > sequence]
     if staging is not None:
         written.append(staging)
     changed = [

@@ -109,7 +109,6 @@ def test_an_interrupted_commit_is_there_whole_or_not_at_all(
     shown = NEW if place == "after the swap" else OLD
     assert content(database) == shown
     assert [database.get(key) for key in OLD] == list(shown.values())
-    early = early or (place == "after the apply" and write is write_transaction)
 
     snapshot = database.snapshot()
     database.put(b"next", b"1")

@@ -53,8 +53,8 @@ def reads() -> ReadSet:
     made = ReadSet()
     made.add_key(b"old")
     made.add_key(b"absent")
-    made.add_presence(b"there", present=True)
-    made.add_presence(b"not there", present=False)
+    made.add_presence([b"there"], [True])
+    made.add_presence([b"not there"], [False])
     made.add_range(b"m", b"p")
     return made
 
@@ -144,7 +144,7 @@ def test_a_deleted_range_and_a_scanned_one(history: History, start: bytes, stop:
 def test_presence(history: History, place: str, key: bytes, value: bytes | None, conflict: bool) -> None:
     """Only a change of whether the key exists counts."""
     reads = ReadSet()
-    reads.add_presence(key, present=key == b"there")
+    reads.add_presence([key], [key == b"there"])
     history.base.memtable.put(b"there", b"v", 9)
     written_in(history, place).put(key, value, 11)
     if conflict:
@@ -157,7 +157,7 @@ def test_presence(history: History, place: str, key: bytes, value: bytes | None,
 def test_a_key_that_went_and_came_back(history: History) -> None:
     """Presence compares with what is there now; a value that was read has changed all the same."""
     reads = ReadSet()
-    reads.add_presence(b"old", present=True)
+    reads.add_presence([b"old"], [True])
     history.base.memtable.put(b"old", None, 11)
     history.rotate().put(b"old", b"v", 12)
     history.check(reads)
@@ -191,7 +191,7 @@ def test_what_is_remembered_is_weighed() -> None:
     reads = ReadSet()
     for _ in range(3):
         reads.add_key(b"k" * 10)
-        reads.add_presence(b"p" * 10, present=True)
+        reads.add_presence([b"p" * 10], [True])
     assert reads.size_bytes == 220
     reads.add_range(b"a", b"b")
     assert reads.size_bytes > 220

@@ -6,9 +6,9 @@ entries is cheap; the chunks grow, so that a long scan costs little for each ent
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from types import TracebackType
-from typing import Generic, Self, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 from lsm.core import Core
 from lsm.errors import ClosedError
@@ -17,6 +17,22 @@ from lsm.keys import user_keys
 Item = TypeVar("Item")
 Chunk = tuple[list[bytes], list[bytes]]
 """Keys and the values beside them; the values are empty when only keys were asked for."""
+
+
+class _Guard:
+    """Whether an iterator may go on; apart from it, so that it is no cycle and goes as soon as it is dropped."""
+
+    __slots__ = ("closed", "core")
+
+    def __init__(self, core: Core) -> None:
+        self.core = core
+        self.closed = False
+
+    def check(self) -> None:
+        if self.closed:
+            raise ClosedError("the iterator was closed")
+        if self.core.closed is not None:
+            raise self.core.closed_error()
 
 
 class Scan(Iterator[Item], Generic[Item]):
@@ -28,19 +44,18 @@ class Scan(Iterator[Item], Generic[Item]):
     """
 
     def __init__(self, core: Core, chunks: Iterator[Chunk], *, values: bool) -> None:
-        self._core = core
         self._chunks = chunks
-        self._closed = False
-        self._items: Iterator[Item] = self._walk(values)
+        self._guard = _Guard(core)
+        self._items: Iterator[Item] = _walk(self._guard, chunks, values=values)
 
     def __iter__(self) -> Iterator[Item]:  # noqa: PYI034  # the generator inside, which spares a call for each item
         """Return the generator of items; raise `ClosedError` if this was closed."""
-        self._check()
+        self._guard.check()
         return self._items
 
     def __next__(self) -> Item:
         """Return the next item; raise `ClosedError` if this was closed."""
-        self._check()
+        self._guard.check()
         return next(self._items)
 
     def __enter__(self) -> Self:
@@ -55,23 +70,18 @@ class Scan(Iterator[Item], Generic[Item]):
 
     def close(self) -> None:
         """Release the view. Closing twice is allowed."""
-        self._closed = True
+        self._guard.closed = True
         close = getattr(self._chunks, "close", None)
         if close is not None:
             close()
 
-    def _check(self) -> None:
-        if self._closed:
-            raise ClosedError("the iterator was closed")
-        if self._core.closed is not None:
-            raise self._core.closed_error()
 
-    def _walk(self, values: bool) -> Iterator[Item]:
-        for keys, entry_values in self._chunks:
-            self._check()
-            items: Iterable[object] = zip(keys, entry_values, strict=True) if values else keys
-            yield from items  # type: ignore[misc]  # pairs or keys: the caller's type says which
-        self._check()
+def _walk(guard: _Guard, chunks: Iterator[Chunk], *, values: bool) -> Iterator[Any]:
+    """Yield the pairs, or the keys, of all chunks."""
+    for keys, entry_values in chunks:
+        guard.check()
+        yield from zip(keys, entry_values, strict=True) if values else keys
+    guard.check()
 
 
 def limited(

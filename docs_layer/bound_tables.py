@@ -180,7 +180,11 @@ def bound_index(
 
 
 def _referrers(target: TableEntry, catalog: Catalog) -> list[Referrer]:
-    """Return every stored column that refers to a table; a ready index is preferred to one that is being built."""
+    """Return every stored column that refers to a table; a ready index is preferred to one that is being built.
+
+    One that is being built serves as well: a new reference is null in all rows that were there, and every writer
+    maintains its index, so it misses no row that refers to anything.
+    """
     found = []
     for table in catalog.tables.values():
         shapes = column_shapes(table)
@@ -212,6 +216,9 @@ def _key_encoder(table: str, path: KeyPath) -> Callable[[Any], bytes]:
             encoded = encode_tuple(values)
         except (UnencodableError, ValueError, TypeError) as error:
             raise ValidationError(table, names, key, f"it is no primary key: {error}") from error
+        for (kind, _), value in zip(kinds, values, strict=True):
+            if isinstance(value, bool) and kind != "bool":
+                raise ValidationError(table, names, key, f"it is no primary key: a bool is no {kind}")
         if None in values:
             raise ValidationError(table, names, key, "a primary key is never null")
         if len(encoded) > room:
@@ -219,13 +226,14 @@ def _key_encoder(table: str, path: KeyPath) -> Callable[[Any], bytes]:
         return encoded
 
     encode_one = component_encoder(kinds[0][0])
+    takes_bool = kinds[0][0] == "bool"
 
     def encode_fixed(key: Any) -> bytes:
         try:
             encoded = encode_one(key)
         except UnencodableError:
             return encode_whole(key)
-        return encode_whole(key) if key is None else encoded
+        return encode_whole(key) if key is None or (key.__class__ is bool and not takes_bool) else encoded
 
     return encode_fixed if is_fixed and len(kinds) == 1 else encode_whole
 

@@ -12,10 +12,9 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from fractions import Fraction
 from typing import Final, NamedTuple
 
-from docs_layer.errors import NoSuchField, QueryError
+from docs_layer.errors import NoSuchField, QueryError, shown_value
 from docs_layer.intervals import (
     EVERYTHING,
     HIGHEST,
@@ -28,7 +27,7 @@ from docs_layer.intervals import (
     intersection,
     union,
 )
-from docs_layer.key_encoding import KINDS, UnencodableError, component_encoder
+from docs_layer.key_encoding import KINDS, UnencodableError, component_decoder, component_encoder
 from docs_layer.nodes import AllOf, AnyOf, ColumnNode, Compare, IsIn, Node, Not, StartsWith
 
 _INT_LIMIT: Final = 1 << 63
@@ -205,7 +204,7 @@ def _equal(value: object, column: ColumnShape, table: str) -> IntervalSet:
 
 def _beginning(text: object, column: ColumnShape, table: str) -> IntervalSet:
     if column.kind != "str" or not isinstance(text, str):
-        raise QueryError(f"{table}.{column.name}: starts_with is for a str column and a str, not {text!r}")
+        raise QueryError(f"{table}.{column.name}: starts_with is for a str column and a str, not {shown_value(text)}")
     last = text.rstrip(chr(_LAST_CODE_POINT))
     high = HIGHEST
     if last:
@@ -225,17 +224,24 @@ def _cuts(value: object, column: ColumnShape, table: str) -> tuple[Cut, Cut]:
         encoded = component_encoder(column.kind)(value)
     except (UnencodableError, _NoNumberError) as error:
         raise QueryError(
-            f"{table}.{column.name} is of kind {column.kind}: it cannot be compared with {value!r}"
+            f"{table}.{column.name} is of kind {column.kind}: it cannot be compared with {shown_value(value)}"
         ) from error
-    return Cut(encoded, 0, value), Cut(encoded, 1, value)
+    # What is read back is the value as rows hold it: an instant in UTC, bytes for a bytearray, a plain str.
+    canonical, _ = component_decoder(column.kind, False)(encoded, 0)
+    return Cut(encoded, 0, canonical), Cut(encoded, 1, canonical)
 
 
 class _NoNumberError(Exception):
     """The constant is no number that the column can be compared with."""
 
 
+def _is_nan(value: float | Decimal) -> bool:
+    """Whether a number is a NaN of any kind; `math.isnan` fails for those that signal and for huge ints."""
+    return value.is_nan() if isinstance(value, Decimal) else value != value  # noqa: PLR0124 - only NaN differs
+
+
 def _int_cuts(value: object) -> tuple[Cut, Cut]:
-    if isinstance(value, bool) or not isinstance(value, (int, float, Decimal)) or math.isnan(value):
+    if isinstance(value, bool) or not isinstance(value, (int, float, Decimal)) or _is_nan(value):
         raise _NoNumberError
     if value >= _INT_LIMIT:
         return HIGHEST, HIGHEST
@@ -250,30 +256,22 @@ def _int_cuts(value: object) -> tuple[Cut, Cut]:
 def _float_cuts(value: object) -> tuple[Cut, Cut]:
     if isinstance(value, bool) or not isinstance(value, (int, float, Decimal)):
         raise _NoNumberError
-    if not isinstance(value, float) and (isinstance(value, int) or value.is_finite()):
-        return _exact_float_cuts(Fraction(value))
-    near = math.nan if math.isnan(value) else float(value)  # one object, since NaN is equal to nothing else
-    encoded = component_encoder("float")(near)
-    return Cut(encoded, 0, near), Cut(encoded, 1, near)
-
-
-def _exact_float_cuts(value: Fraction) -> tuple[Cut, Cut]:
-    """Return the cuts around a number that may lie between two floats."""
     try:
-        near = float(value)
+        near = math.nan if _is_nan(value) else float(value)  # one object, since NaN is equal to nothing else
     except OverflowError:
         near = math.inf if value > 0 else -math.inf
     encoded = component_encoder("float")(near)
-    if near == value:
+    exact = Decimal(near) if isinstance(value, Decimal) else near
+    if near != near or exact == value:  # noqa: PLR0124 - NaN is equal to itself here
         return Cut(encoded, 0, near), Cut(encoded, 1, near)
-    cut = Cut(encoded, 0 if near > value else 1, near)
-    return cut, cut
+    between_floats = Cut(encoded, 0 if exact > value else 1, near)
+    return between_floats, between_floats
 
 
 def _decimal_cuts(value: object) -> tuple[Cut, Cut]:
     if isinstance(value, bool) or not isinstance(value, (int, float, Decimal)):
         raise _NoNumberError
-    if isinstance(value, float) and math.isnan(value):
+    if isinstance(value, float) and _is_nan(value):
         raise _NoNumberError
     exact = value if isinstance(value, Decimal) else Decimal(value)
     if exact.is_nan():

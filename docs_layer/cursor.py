@@ -100,11 +100,13 @@ def count_rows(view: View, plan: Plan, window: Window, count: ReadCount) -> int:
     """Count the rows of a plan; reads keys only where the path ensures the whole condition."""
     found = 0
     for branch in plan.branches:
+        left = None if window.stop is None else window.stop - found
+        if left is not None and left <= 0:
+            break
         if branch.condition == ALWAYS and not branch.keys:
-            for start, stop in branch.ranges:
-                found += sum(len(chunk.keys) for chunk in view.reader.scan(start, stop, values=False))
+            found += sum(len(chunk.keys) for chunk in _scan(view.reader, branch, left, values=False))
         else:
-            found += sum(len(chunk) for chunk in _read_branch(view, branch, None, count))
+            found += sum(len(chunk) for chunk in _read_branch(view, branch, left, count))
     count.rows_read = max(count.rows_read, found)
     wanted = max(0, found - window.offset)
     return wanted if window.limit is None else min(wanted, window.limit)
@@ -112,10 +114,12 @@ def count_rows(view: View, plan: Plan, window: Window, count: ReadCount) -> int:
 
 def _read_branch(view: View, branch: Branch, hint: int | None, count: ReadCount) -> Iterator[list[Any]]:
     """Give the rows of one branch that answer the query, in lists; stop after `hint` rows."""
-    condition = every((branch.condition, branch.served)) if view.is_live else branch.condition
+    # Only what an index leads to is read later than the scan, so only there the program's own writes can interfere.
+    is_moving = view.is_live and branch.path.number != 0
+    condition = every((branch.condition, branch.served)) if is_moving else branch.condition
     predicate = compile_predicate(condition)
     found = 0
-    for rows in _fetch(view, branch, None if branch.condition != ALWAYS else hint):
+    for rows in _fetch(view, branch, None if is_moving or branch.condition != ALWAYS else hint):
         count.rows_read += len(rows)
         kept = rows if predicate is None else [row for row in rows if predicate(row)]
         found += len(kept)

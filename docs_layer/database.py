@@ -215,7 +215,15 @@ class Database:
             ConflictError: The last try met a conflict, too.
             TransactionError: This thread or task has an open transaction.
         """
-        return self._write(function, retries)
+
+        def guarded(transaction: Transaction) -> Result:
+            owner = self._register()
+            try:
+                return function(transaction)
+            finally:
+                self._unregister(owner)
+
+        return self._write(guarded, retries)
 
     def transaction(self, *, sync: bool | None = None) -> TransactionBlock:
         """Give a context manager for calls that happen together or not at all: `with db.transaction() as tx:`.
@@ -225,7 +233,7 @@ class Database:
 
         Leaving the block raises `ConflictError` if a concurrent commit changed what it read; run it again then.
         """
-        return TransactionBlock(self._begin, self._end, sync)
+        return TransactionBlock(self._begin, self._unregister, sync)
 
     def snapshot(self) -> Snapshot:
         """Take a view of this moment, for any number of threads; close it, or use it as a context manager."""
@@ -283,17 +291,21 @@ class Database:
         except BaseException:
             started.rollback()
             raise
+        return Begun(transaction, started, self._register())
+
+    def _register(self) -> object:
+        """Remember that the running task or thread has an open transaction; return which one it is."""
         owner = _owner()
         with self._open_lock:
             self._open[owner] = self._open.get(owner, 0) + 1
-        return Begun(transaction, started, owner)
+        return owner
 
-    def _end(self, begun: Begun) -> None:
-        """Forget that a transaction is open, wherever it is ended."""
+    def _unregister(self, owner: object) -> None:
+        """Forget one open transaction, wherever it is ended."""
         with self._open_lock:
-            self._open[begun.owner] -= 1
-            if not self._open[begun.owner]:
-                del self._open[begun.owner]
+            self._open[owner] -= 1
+            if not self._open[owner]:
+                del self._open[owner]
 
     def _write(self, function: Callable[[Transaction], Result], retries: int = DEFAULT_RETRIES) -> Result:
         if self._open and _owner() in self._open:

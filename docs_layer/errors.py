@@ -28,7 +28,9 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
+
+_SHOWN_LIMIT: Final = 100
 
 
 class DatabaseError(Exception):
@@ -198,10 +200,7 @@ class ValidationError(DatabaseError, ValueError):
     """
 
     def __init__(self, table: str, field: str | None, value: object, problem: str) -> None:
-        shown = repr(value)
-        if len(shown) > 100:
-            shown = shown[:97] + "..."
-        super().__init__(f"{table}{'.' + field if field else ''}: {problem} (got {shown})")
+        super().__init__(f"{table}{'.' + field if field else ''}: {problem} (got {shown_value(value)})")
         self.table = table
         self.field = field
         self.value = value
@@ -249,6 +248,15 @@ class IndexRequiredError(QueryError):
         super().__init__(f"{table}: the query would read the whole table; it would be served by {suggestion}")
         self.table = table
         self.suggestion = suggestion
+
+
+def shown_value(value: object) -> str:
+    """Return at most 100 characters of `repr`; Python refuses to write out very long ints, so those are described."""
+    try:
+        shown = repr(value)
+    except ValueError:
+        return f"a value of type {type(value).__name__} that is too long to print"
+    return shown if len(shown) <= _SHOWN_LIMIT else shown[: _SHOWN_LIMIT - 3] + "..."
 
 
 def nearest_name(name: str, known: Iterable[str]) -> str | None:

@@ -42,10 +42,10 @@ class Expression(Generic[Owner]):
         self.node = node
 
     def __and__(self, other: Expression[Owner]) -> Expression[Owner]:
-        return Expression(AllOf((self.node, _node_of(other))))
+        return Expression(AllOf((*_parts(self.node, AllOf), *_parts(_node_of(other), AllOf))))
 
     def __or__(self, other: Expression[Owner]) -> Expression[Owner]:
-        return Expression(AnyOf((self.node, _node_of(other))))
+        return Expression(AnyOf((*_parts(self.node, AnyOf), *_parts(_node_of(other), AnyOf))))
 
     def __invert__(self) -> Expression[Owner]:
         return Expression(Not(self.node))
@@ -183,6 +183,11 @@ _NO_TRUTH = (
     "an expression has no truth value of its own: combine with &, | and ~ (each side in parentheses) instead of "
     "and, or and not, and write .between(low, high) instead of low < column < high"
 )
+
+
+def _parts(node: Node, kind: type[AllOf | AnyOf]) -> tuple[Node, ...]:
+    """Return the operands of a chain, so that a chain of any length is one node and not a tower of them."""
+    return node.parts if isinstance(node, kind) else (node,)
 
 
 def _node_of(expression: object) -> Node:

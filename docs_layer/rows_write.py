@@ -15,6 +15,7 @@ and a compound one; of that 0.65 µs are encoding, validating and decoding.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Final
 
@@ -23,11 +24,11 @@ from msgspec import UNSET
 from msgspec.structs import force_setattr
 
 from docs_layer.bound_tables import BoundTable
-from docs_layer.errors import NotFoundError, UniqueViolation, ValidationError
+from docs_layer.errors import DatabaseError, NotFoundError, UniqueViolation, ValidationError
 from docs_layer.foreign_keys import Parents, collect_parents, require_no_referrers, require_parents
 from docs_layer.indexes import KEY_LIMIT_BYTES, Entry, IndexMaintainer
 from docs_layer.key_encoding import UnencodableError
-from docs_layer.sequences import Sequences
+from docs_layer.sequences import LARGEST_MOVING_ID, Sequences
 from docs_layer.store import Transaction
 
 PRIMARY_KEY: Final = "primary key"
@@ -49,7 +50,8 @@ class UndoneOnError:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if kind is not None:
-            self._transaction.rollback_to(self._mark)
+            with suppress(DatabaseError):  # the error at hand says more than a transaction that is broken or over
+                self._transaction.rollback_to(self._mark)
 
 
 def insert_rows(
@@ -161,7 +163,7 @@ def _with_ids(table: BoundTable, structs: Sequence[Any], sequences: Sequences) -
     if name is None:
         return list(structs)
     numbers = [getattr(row, name) for row in structs]
-    explicit = [number for number in numbers if type(number) is int]
+    explicit = [number for number in numbers if type(number) is int and number <= LARGEST_MOVING_ID]
     if explicit:
         sequences.move(table.id_sequence, max(explicit))
     missing = numbers.count(UNSET)

@@ -92,7 +92,8 @@ class SchemaCache:
     @property
     def definitions(self) -> tuple[TableDefinition, ...]:
         """The classes, read."""
-        return tuple(self._definitions.values())
+        with self._lock:
+            return tuple(self._definitions.values())
 
     @property
     def newest(self) -> SchemaView:

@@ -158,7 +158,9 @@ class Transaction:
     def insert_many(self, rows: Iterable[Row]) -> list[Row]:
         """Insert rows, all or none; read as far as they come, written in batches of 1,000.
 
-        Returns and raises as `insert`. References are checked at the end, so a row may refer to a later one.
+        Returns and raises as `insert`. References are checked at the end, so a row may refer to a later one. More
+        than a transaction of the store may hold (`lsm.Options.transaction_bytes`, about 100,000 small rows on the
+        embedded one) raises `TransactionTooLargeError`: insert such loads in several calls.
         """
         return self._insert(rows)
 
@@ -220,7 +222,7 @@ class Begun(NamedTuple):
 class TransactionBlock:
     """What `db.transaction()` gives: begins when entered, commits or rolls back when left."""
 
-    def __init__(self, begin: Callable[[], Begun], end: Callable[[Begun], None], sync: bool | None) -> None:
+    def __init__(self, begin: Callable[[], Begun], end: Callable[[object], None], sync: bool | None) -> None:
         self._begin = begin
         self._end = end
         self._sync = sync
@@ -242,7 +244,7 @@ class TransactionBlock:
         """
         if self._begun is None:
             raise TransactionError("the transaction was never entered")
-        self._end(self._begun)
+        self._end(self._begun.owner)
         if kind is None:
             self._begun.store_transaction.commit(sync=self._sync)
         else:

@@ -144,7 +144,15 @@ def test_constraints_of_columns(db: Database) -> None:
 
 def test_keys_are_validated(db: Database) -> None:
     """A key of the wrong type or shape, or beyond the limit, is an error that names the key columns."""
-    wrong: list[tuple[Any, Any]] = [(Book, "x"), (Book, None), (Visit, "AT"), (Visit, ("AT",)), (Visit, ("AT", None))]
+    wrong: list[tuple[Any, Any]] = [
+        (Book, "x"),
+        (Book, None),
+        (Visit, "AT"),
+        (Visit, ("AT",)),
+        (Visit, ("AT", None)),
+        (Book, True),
+        (Visit, ("AT", True)),
+    ]
     for table, key in wrong:
         with pytest.raises(ValidationError):
             db.get(table, key)

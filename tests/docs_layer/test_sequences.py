@@ -106,6 +106,12 @@ def test_extreme_ids_do_not_use_the_numbers_up(db: Database, explicit: int) -> N
     assert db.insert(Author(name="near")).id < 100
 
 
+def test_a_far_id_does_not_hide_the_others_of_its_call(db: Database) -> None:
+    """The greatest explicit id below the limit moves the sequence."""
+    db.insert_many([Author(id=50, name="fifty"), Author(id=2**62 + 1, name="far")])
+    assert db.insert(Author(name="next")).id > 50
+
+
 def test_two_handles_and_many_threads_never_share_an_id() -> None:
     """Handles lease from one store; every id is unique."""
     store = MemoryStore()

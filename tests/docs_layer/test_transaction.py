@@ -4,9 +4,11 @@ import asyncio
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
+import lsm
 from docs_layer import (
     ClosedError,
     ConflictError,
@@ -14,6 +16,7 @@ from docs_layer import (
     ForeignKeyViolation,
     NotFoundError,
     TransactionError,
+    TransactionTooLargeError,
     UniqueViolation,
     ValidationError,
     open_db,
@@ -89,6 +92,47 @@ def test_a_write_on_the_database_beside_an_open_transaction_is_refused(library: 
         other.join()
     assert library.insert(Author(name="after")).name == "after"
     assert library.query(Author).count() == 4
+
+
+def test_a_write_on_the_database_inside_run_is_refused(db: Database) -> None:
+    """A function that `run` calls must write with its transaction, too; afterwards the database is free."""
+    with pytest.raises(TransactionError, match="open transaction"):
+        db.run(lambda _: db.insert(Author(name="x")))
+    assert db.insert(Author(name="after")).id > 0
+
+
+def test_a_transaction_belongs_to_where_it_was_entered(db: Database) -> None:
+    """A block that was made in one thread and entered in another guards the other."""
+    block = db.transaction()
+    refused: list[bool] = []
+
+    def enter() -> None:
+        with block:
+            try:
+                db.insert(Author(name="x"))
+            except TransactionError:
+                refused.append(True)
+
+    thread = threading.Thread(target=enter)
+    thread.start()
+    thread.join()
+    assert refused == [True]
+    assert db.insert(Author(name="here")).id > 0
+
+
+def test_a_limit_in_a_transaction_counts_rows_that_are_there(db: Database) -> None:
+    """Rows that the block deletes while it reads do not use a limit up."""
+    db.insert(Author(name="Ann"))
+    db.insert_many([Book(title=f"{place}", author_id=1, year=place) for place in range(100)])
+    with db.transaction() as transaction:
+        query = transaction.query(Book).where(Book.author_id == 1, Book.year >= 0).order_by(Book.year).limit(50)
+        found: list[int] = []
+        for book in query:
+            if not found:
+                for other in range(20, 60):
+                    transaction.delete(Book, other)
+            found.append(book.id)
+        assert len(found) == 50
 
 
 def test_tasks_of_one_thread_do_not_see_each_other_s_transactions(db: Database) -> None:
@@ -251,3 +295,12 @@ def test_closing_a_database(store: Store) -> None:
         db.get(Author, 1)
     with pytest.raises(ClosedError):
         db.insert(Author(name="x"))
+
+
+def test_a_call_that_is_too_large_says_so(tmp_path: Path) -> None:
+    """The limit of the store is the error, and nothing of the call stays."""
+    with open_db(tmp_path, tables=[Author, Book], options=lsm.Options(transaction_bytes=100_000)) as db:
+        with pytest.raises(TransactionTooLargeError):
+            db.insert_many([Author(name=f"author {place}") for place in range(5000)])
+        assert db.query(Author).exists() is False
+        assert db.insert(Author(name="small")).name == "small"

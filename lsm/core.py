@@ -92,9 +92,16 @@ class Core:
 
     def current_view(self) -> View:
         """Return the newest view; raise `ClosedError` when the handle is closed."""
+        self.check_open()
+        return self.view
+
+    def check_open(self) -> None:
+        """Raise `ClosedError` when the handle is closed.
+
+        Asked before `mutex` is waited for: in a forked child nobody is left to give it back.
+        """
         if self.closed is not None:
             raise self.closed_error()
-        return self.view
 
     def closed_error(self) -> ClosedError:
         """Return the error for using a closed handle."""

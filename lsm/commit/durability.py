@@ -35,6 +35,7 @@ def sync_logs(core: Core) -> None:
 
     The files are synced outside the mutex; commits that come meanwhile are not covered. Raises `SyncFailedError`.
     """
+    core.check_open()
     with core.mutex:
         core.check_writable_locked()
         log = core.live_log

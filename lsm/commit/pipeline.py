@@ -110,6 +110,7 @@ class CommitPipeline:
 
     def seal(self) -> None:
         """Seal the active memtable, unless it is empty, so that it can be flushed. Raises `StorageError`."""
+        self._core.check_open()
         with self._mutex:
             self._prepare_locked(0)
             if self._core.view[0].active.last_sequence:
@@ -145,6 +146,7 @@ class CommitPipeline:
     def attend(self) -> None:
         """See what stands in the way of writing: raise it, or wait for it to pass."""
         core = self._core
+        core.check_open()
         with core.mutex:
             core.check_writable_locked()
         core.tell_background_error()

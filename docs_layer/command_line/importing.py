@@ -114,23 +114,33 @@ def _key(columns: Mapping[str, Column], key: str | None) -> str | None:
     return key
 
 
+class _Preparation:
+    """Makes rows of one table from the values of records."""
+
+    def __init__(self, rows: type[Table], *, as_csv: bool) -> None:
+        self._rows = rows
+        self._readers = {name: reader(name, type_, strict=not as_csv) for name, type_ in fields(rows).items()}
+        self._empty_is_null = {name for name, read in self._readers.items() if as_csv and not _keeps_empty(read)}
+
+    def row(self, values: Mapping[str, object]) -> Table:
+        """Make a row; raise `CommandError` for a value, and `TypeError` for a missing one, that it cannot have."""
+        for name in values.keys() - self._readers.keys():
+            raise unknown("field", name, self._readers)
+        prepared = {
+            name: self._readers[name](None if value == "" and name in self._empty_is_null else value)
+            for name, value in values.items()
+        }
+        return self._rows(**prepared)
+
+
 def _rows(rows: type[Table], source: Source, advance: Progress) -> Rows:
-    known = fields(rows)
-    readers: dict[str, Callable[[object], Any]] = {
-        name: reader(name, type_, strict=not source.as_csv) for name, type_ in known.items()
-    }
-    texts = {name for name, type_ in known.items() if source.as_csv and _keeps_empty(readers[name])}
+    preparation = _Preparation(rows, as_csv=source.as_csv)
     for line, values in source.records(advance):
         try:
-            prepared = {
-                name: readers[name](None if source.as_csv and not value and name not in texts else value)
-                for name, value in values.items()
-            }
-            yield line, rows(**prepared)
-        except KeyError as error:
-            raise CommandError(f"{source.path}, line {line}: {unknown('field', error.args[0], known)}") from error
+            row = preparation.row(values)
         except (CommandError, DatabaseError, TypeError) as error:
             raise CommandError(f"{source.path}, line {line}: {error}") from error
+        yield line, row
 
 
 def _keeps_empty(read: Callable[[object], Any]) -> bool:

@@ -211,6 +211,8 @@ def _key_encoder(table: str, path: KeyPath) -> Callable[[Any], bytes]:
     room = KEY_LIMIT_BYTES - len(path.prefix)
 
     def encode_whole(key: Any) -> bytes:
+        if len(kinds) > 1 and not isinstance(key, (tuple, list)):
+            raise ValidationError(table, names, key, "its primary key is a tuple")
         values = (key,) if len(kinds) == 1 else key
         try:
             encoded = encode_tuple(values)

@@ -137,15 +137,15 @@ def every(parts: Iterable[Condition]) -> Condition:
     parts = tuple(parts)
     if len(parts) == 1:
         return parts[0]
-    sets: dict[ColumnShape, IntervalSet] = {}
+    found: dict[ColumnShape, list[IntervalSet]] = {}
     others: list[Condition] = []
     for part in parts:
         for single in part.parts if isinstance(part, Every) else (part,):
             if isinstance(single, Within):
-                known = sets.get(single.column, EVERYTHING)
-                sets[single.column] = intersection(known, single.values)
+                found.setdefault(single.column, []).append(single.values)
             else:
                 others.append(single)
+    sets = {column: intersection(*values) for column, values in found.items()}
     if NEVER in others or NOTHING in sets.values():
         return NEVER
     leaves: list[Condition] = [Within(column, values) for column, values in sets.items() if values != EVERYTHING]

@@ -192,7 +192,7 @@ class Database:
         kept = rows if isinstance(rows, (list, tuple)) else list(rows)
         return self._write(lambda transaction: transaction.insert_many(kept))
 
-    def update(self, table: type[Row], key: Any, *assignments: Assignment[Row], **values: Any) -> Row:
+    def update(self, table: type[Row], key: Any, /, *assignments: Assignment[Row], **values: Any) -> Row:
         """Change columns of one row in a transaction of its own; see `Transaction.update`."""
         return self._write(lambda transaction: transaction.update(table, key, *assignments, **values))
 

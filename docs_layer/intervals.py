@@ -87,11 +87,11 @@ def complement(values: IntervalSet) -> IntervalSet:
     return tuple(gaps)
 
 
-def intersection(left: IntervalSet, right: IntervalSet) -> IntervalSet:
-    """Return the values that are in both sets."""
-    if left == EVERYTHING:
-        return right
-    return complement(union((complement(left), complement(right))))
+def intersection(*sets: IntervalSet) -> IntervalSet:
+    """Return the values that are in all of the sets."""
+    if len(sets) == 1:
+        return sets[0]
+    return complement(union(map(complement, sets)))
 
 
 def contains(values: IntervalSet, encoded: bytes) -> bool:

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from decimal import InvalidOperation
 from types import TracebackType
 from typing import Any, Final
 
@@ -84,7 +85,7 @@ def insert_rows(
             break
         # An automatic id that somebody gave explicitly before is skipped.
         if not _renumber(table, structs, given, taken, sequences):
-            raise _duplicate(transaction, table, given, taken)
+            raise _duplicate(transaction, table, written, taken)
         transaction.rollback_to(mark)
     for reference in table.references:
         collect_parents(table, reference, written, parents)
@@ -216,7 +217,7 @@ def _insert_structs(
 def _renumber(
     table: BoundTable, structs: Sequence[Any], given: list[Any], taken: Sequence[bytes], sequences: Sequences
 ) -> bool:
-    """Give new automatic ids to rows whose id turned out present; return whether that is all that was wrong."""
+    """Give new automatic ids to rows whose id turned out present; return whether there were any."""
     name = table.automatic
     if name is None:
         return False
@@ -226,7 +227,7 @@ def _renumber(
         for place, row in enumerate(given)
         if getattr(structs[place], name) is UNSET and table.row_prefix + table.encode_key(getattr(row, name)) in present
     ]
-    if len(places) < len(present):
+    if not places:
         return False
     ids = sequences.take(table.id_sequence, len(places))
     for place, number in zip(places, ids, strict=True):
@@ -234,20 +235,18 @@ def _renumber(
     return True
 
 
-def _duplicate(
-    transaction: Transaction, table: BoundTable, structs: Sequence[Any], taken: Sequence[bytes]
-) -> Exception:
-    """Return the error for the first key that was present."""
+def _duplicate(transaction: Transaction, table: BoundTable, rows: Sequence[Any], taken: Sequence[bytes]) -> Exception:
+    """Return the error for the first key that was present; `rows` are as they will be read."""
     wanted = taken[0]
     match: tuple[IndexMaintainer, Any] | None = None
-    for struct in structs:
-        primary = table.primary_of_row(struct)
+    for row in rows:
+        primary = table.primary_of_row(row)
         if table.row_prefix + primary == wanted:
-            key = {name: getattr(struct, name) for name in table.key_columns}
+            key = {name: getattr(row, name) for name in table.key_columns}
             return UniqueViolation(table.name, PRIMARY_KEY, key, table.decode_key(primary))
         for index in table.indexes:
-            if index.path.unique and index.entry(struct, primary)[0] == wanted:
-                match = index, struct
+            if index.path.unique and index.entry(row, primary)[0] == wanted:
+                match = index, row
     if match is None:
         raise LookupError(f"the store handed back a key that was not given: {wanted.hex()}")
     return _unique_violation(transaction, table, *match, wanted)
@@ -272,7 +271,7 @@ def _replace(
     if value == stored:
         return new
     transaction.put(table.row_prefix + primary, value)
-    changed = {name for name in changes if getattr(old, name) != getattr(new, name)}
+    changed = {name for name in changes if _differs(getattr(old, name), getattr(new, name))}
     affected = [index for index in table.indexes if not changed.isdisjoint(index.columns)]
     _replace_entries(transaction, table, affected, old, new, primary)
     parents: Parents = {}
@@ -281,6 +280,14 @@ def _replace(
             collect_parents(table, reference, [new], parents)
     require_parents(transaction, parents)
     return new
+
+
+def _differs(old: object, new: object) -> bool:
+    """Return whether two values are unequal; a signaling NaN, which refuses to be compared, differs from everything."""
+    try:
+        return bool(old != new)
+    except InvalidOperation:
+        return True
 
 
 def _replace_entries(

@@ -163,7 +163,7 @@ def asdict(row: Table) -> dict[str, Any]:
     return {name: getattr(row, name) for name in struct_fields(type(row))}
 
 
-def replace(row: Row, **values: Any) -> Row:
+def replace(row: Row, /, **values: Any) -> Row:
     """Return a copy of a row with other values in some columns; the row itself stays as it is.
 
     Raises:

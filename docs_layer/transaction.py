@@ -164,7 +164,7 @@ class Transaction:
         """
         return self._insert(rows)
 
-    def update(self, table: type[Row], key: Any, *assignments: Assignment[Row], **values: Any) -> Row:
+    def update(self, table: type[Row], key: Any, /, *assignments: Assignment[Row], **values: Any) -> Row:
         """Change columns of one row, as `Book.year.to(2024)` or `year=2024`, and return it as it will be read.
 
         Raises:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from enum import IntEnum
 from typing import Any, Final, TypeAlias
 
-from docs_layer.errors import CorruptionError, DatabaseError
+from docs_layer.errors import CorruptionError, DatabaseError, shown_value
 
 Encoder: TypeAlias = Callable[[Any], bytes]
 """Value or None to the bytes of one component."""
@@ -85,10 +85,7 @@ class UnencodableError(DatabaseError, ValueError):
     """
 
     def __init__(self, kind: str, value: object, reason: str) -> None:
-        shown = repr(value)
-        super().__init__(
-            f"{shown if len(shown) <= 100 else shown[:97] + '...'} cannot be a key of kind {kind}: {reason}"
-        )
+        super().__init__(f"{shown_value(value)} cannot be a key of kind {kind}: {reason}")
         self.kind = kind
         self.value = value
         self.reason = reason

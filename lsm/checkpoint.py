@@ -30,22 +30,32 @@ def make_checkpoint(core: Core, installer: Installer, path: str) -> None:
     source = filesystem.absolute(core.path)
     if target == source or target.startswith(source + "/"):
         raise InvalidArgumentError(f"{path}: a checkpoint cannot lie inside its database")
-    temporary = f"{target}.tmp-{core.environment.random_bytes(4).hex()}"
-    filesystem.create_directory(temporary)
-    directory = filesystem.open_directory(temporary)
-    try:
-        _fill(core, installer, directory)
-        filesystem.rename_directory(temporary, target)
-    except StorageError:
-        _remove(filesystem, directory, temporary)
-        raise
-    finally:
-        directory.close()
     parent = filesystem.open_directory(filesystem.parent(target))
     try:
-        parent.sync()
+        if target.rpartition("/")[2] in parent.names():
+            raise InvalidArgumentError(f"{path}: there is something already")
+        _make(core, installer, parent, target)
     finally:
         parent.close()
+
+
+def _make(core: Core, installer: Installer, parent: Directory, target: str) -> None:
+    """Make the checkpoint in a temporary directory and give it its name; after an error neither is there."""
+    filesystem = core.environment.filesystem
+    place = f"{target}.tmp-{core.environment.random_bytes(4).hex()}"
+    filesystem.create_directory(place)
+    try:
+        directory = filesystem.open_directory(place)
+        try:
+            _fill(core, installer, directory)
+        finally:
+            directory.close()
+        filesystem.rename_directory(place, target)
+        place = target
+        parent.sync()
+    except BaseException:
+        _remove(filesystem, place)
+        raise
 
 
 def _fill(core: Core, installer: Installer, directory: Directory) -> None:
@@ -84,11 +94,15 @@ def _copy_log(log: LogWriter, directory: Directory) -> None:
         copy.close()
 
 
-def _remove(filesystem: FileSystem, directory: Directory, path: str) -> None:
+def _remove(filesystem: FileSystem, path: str) -> None:
     """Remove what a failed checkpoint left, as far as it can be removed."""
     try:
-        for name in directory.names():
-            directory.unlink(name)
+        directory = filesystem.open_directory(path)
+        try:
+            for name in directory.names():
+                directory.unlink(name)
+        finally:
+            directory.close()
         filesystem.remove_directory(path)
     except StorageError:
         return  # its name says what it is; it disturbs nobody

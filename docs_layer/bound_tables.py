@@ -307,7 +307,7 @@ def _constrained_struct(definition: TableDefinition, fields: list[FieldEntry]) -
 
 def _constrained(column: ColumnDefinition) -> Any:
     limit = column.options.max_length
-    if column.kind in {"str", "bytes", "list", "dict"} and limit is not None:
+    if limit is not None:
         meta: Meta | None = Meta(max_length=limit)
     elif column.kind == "int":
         meta = _INT_META

@@ -42,6 +42,7 @@ SCALAR_KINDS: Final[Mapping[type, str]] = {
     UUID: "uuid",
 }
 STORED_KINDS: Final = frozenset({"list", "dict", "struct", "any"})
+_SIZED_KINDS: Final = frozenset({"str", "bytes", "list", "dict"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,9 +179,12 @@ def _read_column(
         )
     if not name.isidentifier() or iskeyword(name):
         raise SchemaError("the name of a column must be a Python identifier", table=table, field=name)
-    annotation = _plain(hint)
-    inner, nullable = _without_none(annotation)
-    kind = _kind_of(table, name, inner)
+    inner, nullable = _without_none(_plain(table, name, hint))
+    bare = _plain(table, name, inner)
+    annotation = bare | None if nullable and bare is not Any else bare
+    kind = _kind_of(table, name, bare)
+    if options.max_length is not None and (kind not in _SIZED_KINDS or options.max_length < 0):
+        raise SchemaError(f"a {kind} has no max_length={options.max_length}", table=table, field=name)
     if kind == "datetime" and not options.time_zone:
         kind = "datetime_naive"
     if kind in STORED_KINDS and (marker.role != "column" or options.unique):
@@ -190,13 +194,16 @@ def _read_column(
     references = None
     if marker.role == "reference":
         references = _target_name(table, name, marker.target, tables)
-    return ColumnDefinition(name, kind, nullable, annotation, inner, default, references, options)
+    return ColumnDefinition(name, kind, nullable, annotation, bare, default, references, options)
 
 
-def _plain(hint: Any) -> Any:
-    """Take our marker off, keep what others annotated."""
-    extras = tuple(extra for extra in hint.__metadata__ if not isinstance(extra, ColumnMarker))
-    return Annotated[(hint.__origin__, *extras)] if extras else hint.__origin__
+def _plain(table: str, name: str, annotation: Any) -> Any:
+    """Take off what was annotated beside the type; limits of msgspec are refused, since reading would apply them."""
+    while typing.get_origin(annotation) is Annotated:
+        if any(isinstance(extra, msgspec.Meta) for extra in annotation.__metadata__):
+            raise SchemaError("limit values by col(max_length=..., check=...), not by Meta", table=table, field=name)
+        annotation = annotation.__origin__
+    return annotation
 
 
 def _without_none(annotation: Any) -> tuple[Any, bool]:
@@ -208,8 +215,6 @@ def _without_none(annotation: Any) -> tuple[Any, bool]:
 
 
 def _kind_of(table: str, name: str, annotation: Any) -> str:
-    if typing.get_origin(annotation) is Annotated:
-        annotation = typing.get_args(annotation)[0]
     if annotation in SCALAR_KINDS:
         return SCALAR_KINDS[annotation]
     if annotation is Any:
@@ -284,8 +289,11 @@ def _read_indexes(
     table: type[Table], name: str, columns: Mapping[str, ColumnDefinition]
 ) -> tuple[IndexDefinition, ...]:
     """Collect declared indexes, those of unique columns, and one for each reference that none begins with."""
-    declared: list[Index] = [Index((field,), unique=True) for field in columns if columns[field].options.unique]
-    declared += getattr(table, "__indexes__", [])
+    written: Any = getattr(table, "__indexes__", [])
+    if not isinstance(written, (list, tuple)) or not all(_is_index(one) for one in written):
+        raise SchemaError("__indexes__ is a list of index(...) of column names", table=name)
+    declared = [Index((field,), unique=True) for field in columns if columns[field].options.unique]
+    declared += written
     indexes = [_read_index(name, columns, one) for one in declared]
     for field, column in columns.items():
         if column.references is not None and not any(one.terms[0].column == field for one in indexes):
@@ -295,6 +303,10 @@ def _read_indexes(
         if names.count(one) > 1:
             raise SchemaError("two indexes have this name", table=name, field=one)
     return tuple(indexes)
+
+
+def _is_index(written: object) -> bool:
+    return isinstance(written, Index) and all(isinstance(term, str) for term in written.terms)
 
 
 def _read_index(table: str, columns: Mapping[str, ColumnDefinition], declared: Index) -> IndexDefinition:

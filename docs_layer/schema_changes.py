@@ -24,7 +24,7 @@ from docs_layer.catalog import (
 )
 from docs_layer.definitions import STORED_KINDS, ColumnDefinition, IndexDefinition, TableDefinition
 from docs_layer.errors import NoSuchTable, SchemaError
-from docs_layer.row_codec import encode_value
+from docs_layer.row_codec import decode_value, encode_value
 
 LAYOUT_LIMIT = 255
 
@@ -142,7 +142,7 @@ def _reference_number(column: ColumnDefinition, numbers: Mapping[str, int]) -> i
 def _field_entry(table: str, number: int, column: ColumnDefinition, numbers: Mapping[str, int]) -> FieldEntry:
     default: bytes | None = NULL_BYTES if column.nullable else None
     if column.default is not None and not column.options.automatic:
-        default = encode_value(table, column.name, column.default())
+        default = _stored_default(table, column, column.default())
     return FieldEntry(
         number=number,
         name=column.name,
@@ -151,6 +151,18 @@ def _field_entry(table: str, number: int, column: ColumnDefinition, numbers: Map
         default=default,
         references=_reference_number(column, numbers),
     )
+
+
+def _stored_default(table: str, column: ColumnDefinition, value: object) -> bytes:
+    """Encode a default, once it is sure that rows with it can be read."""
+    stored = encode_value(table, column.name, value)
+    try:
+        decode_value(stored, column.annotation)
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise SchemaError(
+            f"its default {value!r} is no value of it: {error}", table=table, field=column.name
+        ) from error
+    return stored
 
 
 def _new_table(definition: TableDefinition, numbers: Mapping[str, int]) -> TableEntry:

@@ -2,14 +2,16 @@
 
 from collections.abc import Mapping
 from types import new_class
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
+from msgspec import Meta
 
 from docs_layer import Col, Key, Many, NoSuchField, Ref, SchemaError, Table, auto, col, follow, index, inverse, ref
 from docs_layer.definitions import IndexTermDefinition, read_definition
 from tests.docs_layer.samples import Author, Book, Category, Country, Everything, Visit
 
+FIVE: Any = 5
 TABLES: Mapping[str, type[Table]] = {"Author": Author, "Book": Book, "Category": Category}
 
 
@@ -91,6 +93,13 @@ def _table(annotations: dict[str, Any], **members: Any) -> type[Table]:
         ({"id": Key[int]}, {"__indexes__": [index("id", "-id")]}, "each once"),
         ({"id": Key[int]}, {"__indexes__": [index("id"), index("id")]}, "two indexes"),
         ({"id": Key[int], "a": Col[int], "b": Any}, {"b": follow("a")}, "no reference"),
+        ({"id": Key[int]}, {"__indexes__": index("id")}, "a list of index"),
+        ({"id": Key[int]}, {"__indexes__": ["id"]}, "a list of index"),
+        ({"id": Key[int]}, {"__indexes__": [index(FIVE)]}, "a list of index"),
+        ({"id": Key[int], "a": Col[int]}, {"a": col(max_length=5)}, "max_length"),
+        ({"id": Key[int], "a": Col[str]}, {"a": col(max_length=-1)}, "max_length"),
+        ({"id": Key[int], "a": Col[Annotated[int, Meta(ge=0)]]}, {}, "check="),
+        ({"id": Key[int], "a": Col[Annotated[str, Meta(max_length=5)] | None]}, {}, "check="),
     ],
 )
 def test_classes_that_cannot_be_used(annotations: dict[str, Any], members: dict[str, Any], problem: str) -> None:

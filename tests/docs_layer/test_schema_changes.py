@@ -53,6 +53,23 @@ def items() -> MemoryStore:
     return store
 
 
+@pytest.mark.parametrize("default", ["five", None, [5]])
+def test_defaults_are_values_of_their_column(items: MemoryStore, default: Any) -> None:
+    """Another default would make rows that lack the column unreadable, so no table gets it."""
+
+    class Third(Table):
+        __table_name__ = "Item"
+        id: Key[int] = auto()
+        name: Col[str]
+        size: Col[int]
+        count: Col[int] = col(default_factory=lambda: default)
+
+    for store in (items, MemoryStore()):
+        with pytest.raises(SchemaError, match="default") as caught:
+            open_db(store, tables=[Third])
+        assert (caught.value.table, caught.value.field) == ("Item", "count")
+
+
 def test_added_columns_and_indexes_are_applied(items: MemoryStore) -> None:
     """Old rows get defaults when they are read, and are found through new indexes at once."""
     db = open_db(items, tables=[Second])

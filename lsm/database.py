@@ -234,7 +234,7 @@ class Database(Reader):
         return gather_statistics(self._core, parts.maintenance, parts.room)
 
     def close(self) -> None:
-        """Make everything durable, wait for background work to stop, and release the directory.
+        """Make everything durable, wait for flushes and compactions to stop, and release the directory.
 
         Snapshots, iterators and transactions of the handle raise `ClosedError` afterwards. Closing twice is allowed.
         Raises `StorageError` when the last sync fails; the handle is closed all the same.
@@ -246,7 +246,8 @@ class Database(Reader):
                 self._pipeline.close()
         finally:
             self._parts.maintenance.join()
-            self._release()
+            with self._parts.installer.lock:
+                self._release()
 
     def start(self) -> None:
         """Start background maintenance; called once by `lsm.open`."""
@@ -324,7 +325,8 @@ class Database(Reader):
     def _release(self) -> None:
         self._cancel_fork_hook()
         core = self._core
-        page, core.page = core.page, None
+        with core.mutex, core.sync_lock:
+            page, core.page = core.page, None
         if page is not None:
             page.close()
         if core.locks is not None:

@@ -71,14 +71,17 @@ class Maintenance:
         ]
 
     def join(self) -> None:
-        """Wait for the threads, after the handle was marked closed."""
+        """Wait for all work, also that of other callers, after the handle was marked closed; no new one begins then."""
         self._core.notify()
         for thread in self._threads:
             thread.join()
+        with self._flushing, self._compacting:
+            return
 
     def flush_sealed(self) -> bool:
         """Flush what is sealed; tell whether there was anything."""
         with self._flushing:
+            self._core.check_open()
             sealed = self._core.view[0].sealed
             if not flush_sealed(self._core, self._installer):
                 return False
@@ -94,18 +97,25 @@ class Maintenance:
         version = self._core.view[0].version
         every = [version.overlapping(level, start, stop) for level in range(len(version.levels))]
         meter = _Meter(progress, sum(table.size_bytes for tables in every for table in tables))
-        while work is not None and not cancelled():
+
+        def stopped() -> bool:
+            return cancelled() or self._core.closed is not None
+
+        while work is not None and not stopped():
             with self._compacting:
+                self._core.check_open()
                 step = plan_range(self._core.view[0].version, self._core.options, work)
                 if step is None:
                     break
-                if self._execute(step.plan, cancelled, meter.advance):
+                if self._execute(step.plan, stopped, meter.advance):
                     work = step.rest
+        self._core.check_open()
         meter.finish()
 
     def compact_once(self) -> bool:
         """Do the compaction that is needed most; tell whether one was needed."""
         with self._compacting:
+            self._core.check_open()
             plan = pick(self._core.view[0].version, self._core.options, self._cursors)
             if plan is None:
                 return False

@@ -13,11 +13,13 @@ from lsm.keys import (
     RESERVED,
     SYSTEM_START,
     checked_value,
+    checked_values,
     counter_key,
     counter_name,
     decode_integer,
     encode_integer,
     internal_key,
+    internal_keys,
     internal_range,
     log_position,
     log_prefix,
@@ -150,3 +152,33 @@ def test_the_longest_key() -> None:
             internal_key(longest + b"x")
     with pytest.raises(InvalidArgumentError, match="a name of 16385 bytes"):
         counter_key(b"x" * 16385)
+
+
+@given(st.lists(KEYS))
+def test_many_keys_are_mapped_as_one_by_one(keys: list[bytes]) -> None:
+    """The short cut for ordinary keys changes nothing; the list given stays as it is."""
+    mapped = internal_keys(keys)
+
+    assert mapped == [internal_key(key) for key in keys]
+    assert mapped is not keys
+    assert checked_values(keys) == keys
+
+
+@pytest.mark.parametrize("wrong", [["text"], [b"a", 1], [b"a", None], [bytes(MAXIMUM_KEY_BYTES + 1)], [b"a", "b"]])
+def test_one_wrong_key_among_many_is_refused(wrong: list[bytes]) -> None:
+    """With the same error as alone."""
+    with pytest.raises(InvalidArgumentError):
+        internal_keys(wrong)
+    if not isinstance(wrong[0], bytes) or len(wrong) > 1:
+        with pytest.raises(InvalidArgumentError):
+            checked_values(wrong)
+
+
+def test_buffers_among_many_are_copied() -> None:
+    """As one by one."""
+    buffer = bytearray(b"abc")
+    mixed: list[bytes] = [b"a", buffer]  # type: ignore[list-item]  # allowed, though not for type checkers
+    keys, values = internal_keys(mixed), checked_values(mixed)
+    buffer[0] = 0
+
+    assert keys == values == [b"a", b"abc"]

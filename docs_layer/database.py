@@ -145,6 +145,8 @@ class Database:
         sequences: Automatic ids.
     """
 
+    takes_views = True
+
     def __init__(self, store: Store, cache: SchemaCache, *, strict: bool, sort_memory_bytes: int) -> None:
         self.store = store
         self.strict = strict

@@ -11,9 +11,11 @@ query again, because a query keeps its plan.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import warnings
+from collections.abc import Generator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from types import TracebackType
 from typing import Any, Generic, NamedTuple, Protocol
 
 from typing_extensions import TypeVar
@@ -43,6 +45,11 @@ class Source(Protocol):
     @property
     def sort_memory_bytes(self) -> int:
         """How much memory a sort may use."""
+        ...
+
+    @property
+    def takes_views(self) -> bool:
+        """Whether each run takes a view of its own, which must be released."""
         ...
 
     def table(self, table: type[Table]) -> BoundTable:
@@ -93,6 +100,50 @@ class _Request(NamedTuple):
     order: tuple[OrderNode, ...] = ()
     limit: int | None = None
     offset: int = 0
+
+
+class RowStream(Generic[Result]):
+    """Rows of one run, one after another; holds its snapshot until the last row, `close()` or the end of a `with`.
+
+    A stream that is left before its end and collected releases its snapshot, too, with a `ResourceWarning`: until
+    then the store must keep what the snapshot sees. Use `limit`, or `with iter(query) as rows:`.
+    """
+
+    __slots__ = ("_is_holding", "_rows", "_takes_view")
+
+    def __init__(self, rows: Generator[Result, None, None], takes_view: bool) -> None:
+        self._rows = rows
+        self._takes_view = takes_view
+        self._is_holding = False
+
+    def __iter__(self) -> RowStream[Result]:
+        return self
+
+    def __next__(self) -> Result:
+        self._is_holding = self._takes_view
+        try:
+            return next(self._rows)
+        except BaseException:
+            self._is_holding = False
+            raise
+
+    def close(self) -> None:
+        """Release the snapshot; a second call does nothing."""
+        self._is_holding = False
+        self._rows.close()
+
+    def __enter__(self) -> RowStream[Result]:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        if self._is_holding:
+            warnings.warn("a stream of rows was left open; close it or use limit()", ResourceWarning, stacklevel=1)
+            self._rows.close()
 
 
 class Query(Generic[Row, Result]):
@@ -150,9 +201,9 @@ class Query(Generic[Row, Result]):
         """Leave out the first `count` rows; they are read all the same."""
         return self._changed(self._request._replace(offset=_whole_number("offset", count)))
 
-    def __iter__(self) -> Iterator[Result]:
-        """Stream the rows from one snapshot, in constant memory unless they must be sorted."""
-        return self._run(self._request, ReadCount())
+    def __iter__(self) -> RowStream[Result]:
+        """Stream the rows from one snapshot, in constant memory unless they must be sorted; see `RowStream`."""
+        return RowStream(self._run(self._request, ReadCount()), self._source.takes_views)
 
     def all(self) -> list[Result]:
         """Return the rows as a list."""
@@ -225,7 +276,7 @@ class Query(Generic[Row, Result]):
     def _changed(self, request: _Request) -> Query[Row, Result]:
         return Query(self._source, self._table, request, self._bound)
 
-    def _run(self, request: _Request, count: ReadCount) -> Iterator[Any]:
+    def _run(self, request: _Request, count: ReadCount) -> Generator[Any, None, None]:
         with self._source.view(self._table) as view:
             yield from read_rows(view, self._plan(view.table), self._window(request), count)
 

@@ -65,6 +65,8 @@ def read_row(reader: Reader, table: BoundTable, key: Any) -> Any:
 class Snapshot:
     """One moment of the database; what is written later is not seen. A context manager that closes itself."""
 
+    takes_views = False
+
     def __init__(self, home: Home, snapshot: StoreSnapshot, schema: SchemaView) -> None:
         self._home = home
         self._snapshot = snapshot
@@ -116,6 +118,8 @@ class Snapshot:
 
 class Transaction:
     """Reads and writes that happen together or not at all; serializable."""
+
+    takes_views = False
 
     def __init__(self, home: Home, transaction: StoreTransaction, schema: SchemaView) -> None:
         self._home = home

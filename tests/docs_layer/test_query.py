@@ -64,7 +64,7 @@ def test_several_conditions_must_all_hold(library: Database) -> None:
 def test_an_iterator_that_is_left_releases_its_snapshot(
     library: Database, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Leaving a stream early closes its snapshot, and so does reading it to the end."""
+    """Closing a stream, its collection and reading it to the end all close its snapshot; only collection warns."""
     opened: list[Snapshot] = []
     take = store.snapshot
 
@@ -76,10 +76,16 @@ def test_an_iterator_that_is_left_releases_its_snapshot(
     rows = iter(library.query(Book))
     assert next(rows).id == 1
     assert opened[-1].get(b"") is None
-    del rows
+    with pytest.warns(ResourceWarning, match="left open"):
+        del rows
     for _ in library.query(Book):
         pass
-    assert len(opened) == 2
+    with iter(library.query(Book)) as closed:
+        assert next(closed).id == 1
+    iter(library.query(Book)).close()
+    assert len(opened) == 3
+    with library.snapshot() as moment, library.transaction() as transaction:
+        assert next(iter(moment.query(Book))) == next(iter(transaction.query(Book)))
     for snapshot in opened:
         with pytest.raises(ClosedError):
             snapshot.get(b"")

@@ -13,12 +13,14 @@ from docs_layer import (
     ClosedError,
     ConflictError,
     Database,
+    Expression,
     ForeignKeyViolation,
     NotFoundError,
     TransactionError,
     TransactionTooLargeError,
     UniqueViolation,
     ValidationError,
+    index,
     open_db,
 )
 from docs_layer.store import Store
@@ -133,6 +135,31 @@ def test_a_limit_in_a_transaction_counts_rows_that_are_there(db: Database) -> No
                     transaction.delete(Book, other)
             found.append(book.id)
         assert len(found) == 50
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [Book.year != 50, Book.year.in_([10, 20, 30]), (Book.title == "odd") | (Book.year >= 0), Book.year >= 0],
+    ids=["two ranges", "points", "or", "one range"],
+)
+def test_rows_that_the_loop_moves_come_once(db: Database, condition: Expression[Book]) -> None:
+    """Rows are those of the moment when the loop began, however many parts of an index they are read from."""
+
+    class Shelved(Book):
+        __table_name__ = "Shelved"
+        __indexes__ = [index("year"), index("title")]
+
+    db.insert(Author(name="Ann"))
+    with open_db(db.store, tables=[Author, Shelved]) as shelf:
+        shelf.insert_many([Shelved(title=("even", "odd")[n % 2], year=n % 60, author_id=1) for n in range(120)])
+        wanted = shelf.query(Shelved).where(condition).count()
+        with shelf.transaction() as transaction:
+            found = []
+            for book in transaction.query(Shelved).where(condition):
+                found.append(book.id)
+                title = {"odd": "even", "even": "odd"}[book.title]
+                transaction.update(Shelved, book.id, year=(book.year or 0) + 10, title=title)
+            assert len(found) == len(set(found)) == wanted
 
 
 def test_tasks_of_one_thread_do_not_see_each_other_s_transactions(db: Database) -> None:

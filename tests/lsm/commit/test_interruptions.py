@@ -314,6 +314,8 @@ def test_followers_are_served_when_their_leader_dies(world: World, monkeypatch: 
     dead = [place for place, error in enumerate(writers.errors) if error is not None]
     assert len(dead) == 1
     assert isinstance(writers.errors[dead[0]], Interruption)
+    durable = content(world.without_power().open())
+    assert {durable.get(b"w1"), durable.get(b"x1")} == {b"1"} or 1 in dead
     database.put(b"next", b"1")
 
     found = content(database)

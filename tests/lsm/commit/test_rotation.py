@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import errno
+import importlib
 from collections.abc import Callable
 
 import pytest
@@ -142,6 +143,18 @@ def batch(key: bytes) -> lsm.WriteBatch:
     return made
 
 
+def interrupt(monkeypatch: pytest.MonkeyPatch, step: str) -> Once:
+    """Interrupt the next rotation at a step."""
+    target, name, how = STEPS[step]
+    once = Once()
+    if isinstance(target, str):
+        module, _, name = target.rpartition(".")
+        monkeypatch.setattr(target, how(getattr(importlib.import_module(module), name), once))
+    else:
+        monkeypatch.setattr(target, name, how(getattr(target, name), once))
+    return once
+
+
 @pytest.mark.parametrize("step", STEPS)
 def test_an_interrupted_rotation_is_done_again(world: World, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
     """Whatever was left, the old log has one successor that counts, and nothing is lost, flushed or not."""
@@ -149,14 +162,7 @@ def test_an_interrupted_rotation_is_done_again(world: World, monkeypatch: pytest
     written = fill(database)
     old = world.logs()[-1]
     size = len(world.read(old))
-    target, name, how = STEPS[step]
-    once = Once()
-    if isinstance(target, str):
-        module, _, name = target.rpartition(".")
-        patched = how(getattr(__import__(module, fromlist=[name]), name), once)
-        monkeypatch.setattr(target, patched)
-    else:
-        monkeypatch.setattr(target, name, how(getattr(target, name), once))
+    once = interrupt(monkeypatch, step)
     with pytest.raises(Interruption):
         database.put(b"interrupted", b"1")
     assert once.fired
@@ -181,17 +187,43 @@ def test_an_interrupted_rotation_is_done_again(world: World, monkeypatch: pytest
 
 
 @pytest.mark.parametrize("step", STEPS)
+def test_a_log_that_may_have_a_successor_never_grows(world: World, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+    """Also when its memtable is not full: what is written after the interruption goes behind the successor."""
+    database = world.open()
+    database.put(b"before", b"1")
+    interrupt(monkeypatch, step)
+    with pytest.raises(Interruption):
+        database.flush()
+    database.put(b"after", b"1")
+    database.put(b"synced", b"1", sync=True)
+
+    assert set(content(world.killed().open())) == {b"before", b"after", b"synced"}
+    assert set(content(world.without_power().open())) == {b"before", b"after", b"synced"}
+
+
+def test_a_failed_rotation_of_a_flush_stops_writes_until_it_succeeds(world: World) -> None:
+    """A part of the successor may be on the disk."""
+    database = world.open()
+    database.put(b"before", b"1")
+    old = world.logs()[-1]
+    size = len(world.read(old))
+    world.filesystem.fail(Fault(operation="write", name=f"?????[!{old[5]}].wal", error=errno.ENOSPC, times=2))
+    with pytest.raises(lsm.DiskFullError):
+        database.flush()
+    with pytest.raises(lsm.DiskFullError):
+        database.put(b"refused", b"1")
+    database.put(b"after", b"1")
+
+    assert len(world.read(old)) == size
+    assert content(database) == content(world.killed().open()) == {b"before": b"1", b"after": b"1"}
+
+
+@pytest.mark.parametrize("step", STEPS)
 def test_a_checkpoint_after_an_interrupted_rotation(world: World, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
     """It has what the database shows, though a log that was given up may lie beside the others."""
     database = world.open()
     written = fill(database)
-    target, name, how = STEPS[step]
-    once = Once()
-    if isinstance(target, str):
-        module, _, name = target.rpartition(".")
-        monkeypatch.setattr(target, how(getattr(__import__(module, fromlist=[name]), name), once))
-    else:
-        monkeypatch.setattr(target, name, how(getattr(target, name), once))
+    interrupt(monkeypatch, step)
     with pytest.raises(Interruption):
         database.put(b"interrupted", b"1")
     database.checkpoint("/first")

@@ -4,9 +4,9 @@ Owns memory bounds: a stream holds one chunk; an order that no path gives keeps 
 is small, else all rows up to a budget. Rows of an index are fetched a chunk at a time with one `multi_get`.
 
 On a snapshot an entry without its row is damage. In a transaction it may be that the program deleted or changed the row
-since the scan began; such rows are skipped, and the whole condition is tested again on what is read. What one scan finds
-is fixed when it begins; where a plan has several, all rows are read before the first is given, so that a row which the
-program moves meanwhile does not come twice.
+since the scan began; such rows are skipped, and the whole condition is tested again on what is read. What one scan
+finds is fixed when it begins; where a plan has several, all rows are read before the first is given, so that a row
+which the program moves meanwhile does not come twice.
 
 Cursors belong to one thread; `ReadCount` is written while one runs.
 

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,6 @@ from docs_layer import (
     ClosedError,
     ConflictError,
     Database,
-    Expression,
     ForeignKeyViolation,
     NotFoundError,
     TransactionError,
@@ -142,7 +142,7 @@ def test_a_limit_in_a_transaction_counts_rows_that_are_there(db: Database) -> No
     [Book.year != 50, Book.year.in_([10, 20, 30]), (Book.title == "odd") | (Book.year >= 0), Book.year >= 0],
     ids=["two ranges", "points", "or", "one range"],
 )
-def test_rows_that_the_loop_moves_come_once(db: Database, condition: Expression[Book]) -> None:
+def test_rows_that_the_loop_moves_come_once(db: Database, condition: Any) -> None:
     """Rows are those of the moment when the loop began, however many parts of an index they are read from."""
 
     class Shelved(Book):
@@ -150,16 +150,16 @@ def test_rows_that_the_loop_moves_come_once(db: Database, condition: Expression[
         __indexes__ = [index("year"), index("title")]
 
     db.insert(Author(name="Ann"))
-    with open_db(db.store, tables=[Author, Shelved]) as shelf:
-        shelf.insert_many([Shelved(title=("even", "odd")[n % 2], year=n % 60, author_id=1) for n in range(120)])
-        wanted = shelf.query(Shelved).where(condition).count()
-        with shelf.transaction() as transaction:
-            found = []
-            for book in transaction.query(Shelved).where(condition):
-                found.append(book.id)
-                title = {"odd": "even", "even": "odd"}[book.title]
-                transaction.update(Shelved, book.id, year=(book.year or 0) + 10, title=title)
-            assert len(found) == len(set(found)) == wanted
+    shelf = open_db(db.store, tables=[Author, Shelved])
+    shelf.insert_many([Shelved(title=("even", "odd")[n % 2], year=n % 60, author_id=1) for n in range(120)])
+    wanted = shelf.query(Shelved).where(condition).count()
+    with shelf.transaction() as transaction:
+        found = []
+        for book in transaction.query(Shelved).where(condition):
+            found.append(book.id)
+            title = {"odd": "even", "even": "odd"}[book.title]
+            transaction.update(Shelved, book.id, year=(book.year or 0) + 10, title=title)
+        assert len(found) == len(set(found)) == wanted
 
 
 def test_tasks_of_one_thread_do_not_see_each_other_s_transactions(db: Database) -> None:

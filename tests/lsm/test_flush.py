@@ -62,7 +62,7 @@ def test_an_older_memtable_is_never_left_behind(world: World) -> None:
 def test_range_deletions_are_flushed_with_their_age(world: World) -> None:
     """They hide what came before them, in this table and in older ones, and nothing after."""
     database = world.open(PATIENT)
-    for key in (b"a", b"b", b"c"):
+    for key in (b"a", b"aa", b"b", b"c"):
         database.put(key, b"old")
     database.flush()
     database.put(b"b", b"hidden")

@@ -152,6 +152,9 @@ def test_a_failed_sync_stops_all_writes_and_no_reads(world: World, error: int) -
     assert database.get(b"b") == b"2"
     assert content(database.snapshot()) == {b"a": b"1", b"b": b"2"}
     assert database.stats().poisoned is not None
+    page = database._core.page
+    assert page is not None
+    assert page.poisoned
 
 
 @pytest.mark.parametrize("how", ["closed", "killed"])

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
 from typing import Any, cast
 
 import lsm
 from lsm.environment import File
+
+ENGINE = str(Path(lsm.__file__).parent)
+DOUBLES = str(Path(lsm.__file__).parent / "testing")
 
 
 class Interruption(KeyboardInterrupt):
@@ -86,3 +92,21 @@ def interrupt_write(database: lsm.Database, share: float) -> Once:
 
     setattr(tricky, "write_at", write_at)  # noqa: B010  # the attribute is the file's
     return once
+
+
+class Interrupter:
+    """Raises at the place with a number; counts the places that it has seen."""
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+        self.count = 0
+
+    def __call__(self, frame: FrameType, event: str, _: object) -> None:
+        """Count a place, and raise if it is the one."""
+        name = frame.f_code.co_filename
+        if event not in {"call", "c_return"} or not name.startswith(ENGINE) or name.startswith(DOUBLES):
+            return
+        self.count += 1
+        if self.count == self._number:
+            sys.setprofile(None)
+            raise Interruption

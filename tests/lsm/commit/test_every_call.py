@@ -9,37 +9,15 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
-from pathlib import Path
-from types import FrameType
 
 import pytest
 
 import lsm
-from tests.support.interruptions import Interruption
+from tests.support.interruptions import Interrupter, Interruption
 from tests.support.small import SMALL
 from tests.support.worlds import World, content
 
 SOAK = bool(os.environ.get("LAYERDB_SOAK"))
-ENGINE = str(Path(lsm.__file__).parent)
-DOUBLES = str(Path(lsm.__file__).parent / "testing")
-
-
-class Interrupter:
-    """Raises at the place with a number; counts the places that it has seen."""
-
-    def __init__(self, number: int) -> None:
-        self._number = number
-        self.count = 0
-
-    def __call__(self, frame: FrameType, event: str, _: object) -> None:
-        """Count a place, and raise if it is the one."""
-        name = frame.f_code.co_filename
-        if event not in {"call", "c_return"} or not name.startswith(ENGINE) or name.startswith(DOUBLES):
-            return
-        self.count += 1
-        if self.count == self._number:
-            sys.setprofile(None)
-            raise Interruption
 
 
 def put(database: lsm.Database) -> None:

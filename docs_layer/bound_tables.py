@@ -16,7 +16,7 @@ from msgspec import Meta
 
 from docs_layer.catalog import Catalog, FieldEntry, IndexEntry, TableEntry
 from docs_layer.conditions import ColumnShape, Scope
-from docs_layer.definitions import SCALAR_KINDS, STORED_KINDS, ColumnDefinition, TableDefinition
+from docs_layer.definitions import STORED_KINDS, TYPES_BY_KIND, ColumnDefinition, TableDefinition
 from docs_layer.errors import SchemaError, ValidationError
 from docs_layer.indexes import KEY_LIMIT_BYTES, IndexMaintainer, fixed_size_bytes, too_long
 from docs_layer.key_encoding import UnencodableError, component_decoder, component_encoder, tuple_encoder
@@ -25,9 +25,6 @@ from docs_layer.keyspace import index_prefix, row_id_sequence, row_key_prefix
 from docs_layer.row_codec import RowCodec
 from docs_layer.schema_changes import check_compatible
 
-_TYPES: Final[Mapping[str, type]] = {kind: type_ for type_, kind in SCALAR_KINDS.items()} | {
-    "datetime_naive": next(type_ for type_, kind in SCALAR_KINDS.items() if kind == "datetime")
-}
 _INT_META: Final = Meta(ge=-(1 << 63), le=(1 << 63) - 1)
 
 
@@ -288,7 +285,7 @@ def _generated_struct(definition: TableDefinition, fields: list[FieldEntry]) -> 
         if column is not None:
             members.append((field.name, column.annotation, msgspec.field(default=msgspec.UNSET)))
             continue
-        kind: Any = msgspec.Raw if field.kind in STORED_KINDS else _TYPES[field.kind]
+        kind: Any = msgspec.Raw if field.kind in STORED_KINDS else TYPES_BY_KIND[field.kind]
         annotation = kind | None if field.nullable and kind is not msgspec.Raw else kind
         stored = field.default or b"\xc0"
         default = msgspec.msgpack.decode(stored, type=annotation)

@@ -71,6 +71,8 @@ def open_db(
 
     Raises:
         SchemaError: A class that cannot be used, or that stored rows cannot follow; names table and field.
+
+    Errors of the engine's files pass unchanged: `lsm.LockedError` (open in another process), `lsm.StorageError`, ...
     """
     cache = SchemaCache(tables)
     store = _open_store(path, options)

@@ -41,6 +41,9 @@ SCALAR_KINDS: Final[Mapping[type, str]] = {
     Decimal: "decimal",
     UUID: "uuid",
 }
+TYPES_BY_KIND: Final[Mapping[str, type]] = {kind: type_ for type_, kind in SCALAR_KINDS.items()} | {
+    "datetime_naive": datetime
+}
 STORED_KINDS: Final = frozenset({"list", "dict", "struct", "any"})
 _SIZED_KINDS: Final = frozenset({"str", "bytes", "list", "dict"})
 
@@ -330,6 +333,7 @@ __all__ = [
     "MISSING",
     "SCALAR_KINDS",
     "STORED_KINDS",
+    "TYPES_BY_KIND",
     "ColumnDefinition",
     "IndexDefinition",
     "IndexTermDefinition",

@@ -21,7 +21,7 @@ from docs_layer.bound_tables import BoundTable
 from docs_layer.catalog import Catalog, FieldEntry, TableEntry, load_catalog
 from docs_layer.columns import ColumnMarker
 from docs_layer.definitions import (
-    SCALAR_KINDS,
+    TYPES_BY_KIND,
     ColumnDefinition,
     TableDefinition,
     read_definition,
@@ -32,12 +32,7 @@ from docs_layer.row_codec import decode_value
 from docs_layer.store import Reader
 from docs_layer.tables import Table, table_name
 
-_TYPES: Final[Mapping[str, Any]] = {
-    **{kind: type_ for type_, kind in SCALAR_KINDS.items()},
-    "datetime_naive": next(type_ for type_, kind in SCALAR_KINDS.items() if kind == "datetime"),
-    "list": list[Any],
-    "dict": dict[Any, Any],
-}
+_TYPES: Final[Mapping[str, Any]] = {**TYPES_BY_KIND, "list": list[Any], "dict": dict[Any, Any]}
 
 
 class SchemaView:
@@ -64,11 +59,15 @@ class SchemaView:
     def _bind(self, table: type[Table]) -> BoundTable:
         definition = self._definitions.get(table)
         if definition is None:
-            if not (isinstance(table, type) and issubclass(table, Table)):
-                raise SchemaError(f"{table!r} is no table class")
+            _require_class(table)
             raise NoSuchTable(f"{table_name(table)} (pass the class in tables=[...])", ())
         bound = self._bound[table] = BoundTable(definition, self.catalog)
         return bound
+
+
+def _require_class(table: object) -> None:
+    if not (isinstance(table, type) and issubclass(table, Table)):
+        raise SchemaError(f"{table!r} is no table class")
 
 
 class SchemaCache:
@@ -80,6 +79,8 @@ class SchemaCache:
         Raises:
             SchemaError: A class that cannot be used, or two of one name.
         """
+        for table in tables:
+            _require_class(table)
         by_name = {table.__name__: table for table in tables}
         self._definitions = {table: read_definition(table, by_name) for table in tables}
         names = [definition.name for definition in self._definitions.values()]

@@ -263,3 +263,10 @@ def test_two_classes_of_one_table_are_refused() -> None:
     """One program has one class for a table."""
     with pytest.raises(SchemaError, match="two classes"):
         open_db(MemoryStore(), tables=[First, Second])
+
+
+@pytest.mark.parametrize("table", ["Item", 5, dict])
+def test_only_table_classes_are_tables(table: Any) -> None:
+    """A name or another class is refused when the database is opened."""
+    with pytest.raises(SchemaError, match="no table class"):
+        open_db(MemoryStore(), tables=[table])

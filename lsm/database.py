@@ -19,9 +19,9 @@ from lsm.environment import PathLike, path_text
 from lsm.errors import ClosedError, ConflictError, ForkedError, StorageError
 from lsm.gathering import gather_statistics
 from lsm.install import Installer
-from lsm.keys import checked_value, internal_key, internal_range
+from lsm.keys import RESERVED, checked_value, internal_key, internal_range
 from lsm.maintenance import Maintenance, Progress
-from lsm.options import Options
+from lsm.options import MAXIMUM_KEY_BYTES, MAXIMUM_VALUE_BYTES, Options
 from lsm.reading import Reader
 from lsm.recovery_report import RecoveryReport
 from lsm.sequences import IdSequences
@@ -58,12 +58,13 @@ class Database(Reader):
     A handle does not work in a forked child (`ForkedError`); a pickled one opens the directory anew.
     """
 
-    __slots__ = ("__weakref__", "_cancel_fork_hook", "_parts", "_pipeline", "_sequences", "_sync")
+    __slots__ = ("__weakref__", "_cancel_fork_hook", "_commit_entry", "_parts", "_pipeline", "_sequences", "_sync")
 
     def __init__(self, parts: Parts) -> None:
         super().__init__(parts.core)
         self._parts = parts
         self._pipeline = parts.pipeline
+        self._commit_entry = parts.pipeline.commit_entry
         self._sync = parts.core.options.sync
         self._sequences = IdSequences(parts.pipeline, parts.core)
         self._cancel_fork_hook = parts.core.environment.after_fork_in_child(self._forked)
@@ -100,7 +101,12 @@ class Database(Reader):
             batch.put(key, value)
             self.write(batch, sync=True)
         else:
-            self._pipeline.commit_entry(internal_key(key), checked_value(value))
+            # The checks of `keys` in line, for `fill_random` in bench.
+            if type(key) is not bytes or key >= RESERVED or len(key) > MAXIMUM_KEY_BYTES:
+                key = internal_key(key)
+            if type(value) is not bytes or len(value) > MAXIMUM_VALUE_BYTES:
+                value = checked_value(value)
+            self._commit_entry(key, value)
 
     def delete(self, key: bytes, sync: bool | None = None) -> None:
         """Remove `key`, whether it exists or not. Arguments, errors and cost as for `put`."""

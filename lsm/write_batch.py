@@ -20,7 +20,8 @@ from collections.abc import Mapping, Sequence
 from itertools import accumulate, pairwise
 
 from lsm.errors import InvalidArgumentError
-from lsm.keys import checked_value, checked_values, internal_key, internal_keys, internal_range
+from lsm.keys import RESERVED, checked_value, checked_values, internal_key, internal_keys, internal_range
+from lsm.options import MAXIMUM_KEY_BYTES, MAXIMUM_VALUE_BYTES
 from lsm.runs import Value
 
 DELETION = 0xFFFFFFFF
@@ -53,7 +54,14 @@ class WriteBatch:
 
     def put(self, key: bytes, value: bytes) -> None:
         """Set `key` (up to 64 KiB) to `value` (up to 1 GiB). Raises `InvalidArgumentError`."""
-        self.add(internal_key(key), checked_value(value))
+        # The checks of `keys` in line: a third of the time of filling a batch (`fill_batch` in bench).
+        if type(key) is not bytes or key >= RESERVED or len(key) > MAXIMUM_KEY_BYTES:
+            key = internal_key(key)
+        if type(value) is not bytes or len(value) > MAXIMUM_VALUE_BYTES:
+            value = checked_value(value)
+        self.keys.append(key)
+        self.values.append(value)
+        self.size_bytes += len(key) + len(value)
 
     def delete(self, key: bytes) -> None:
         """Remove `key`; it need not exist. Raises `InvalidArgumentError`."""

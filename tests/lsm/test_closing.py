@@ -3,33 +3,36 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
 import pytest
 
 import lsm
+from lsm import maintenance as maintenance_module
 from lsm.commit.pipeline import CommitPipeline
-from lsm.testing import Call
 from tests.support.worlds import World, content
 
 
-@pytest.mark.parametrize("work", ["flush", "compact"])
-def test_closing_waits_for_the_work_of_other_threads(world: World, work: str) -> None:
+@pytest.mark.parametrize(("work", "step"), [("flush", "flush_sealed"), ("compact", "run_job")])
+def test_closing_waits_for_the_work_of_other_threads(
+    world: World, monkeypatch: pytest.MonkeyPatch, work: str, step: str
+) -> None:
     """The lock is given back only after the last call of the work, which ends well or with `ClosedError`."""
     database = world.open()
-    for number in range(200):
-        database.put(b"%03d" % number, b"v" * 30)
+    for start in (0, 50):
+        for number in range(start, start + 100):
+            database.put(b"%03d" % number, b"v" * 30)
+        database.flush()
+    database.put(b"last", b"1")
     written = content(database)
     in_the_middle, go_on = threading.Event(), threading.Event()
     errors: list[BaseException] = []
-    late: list[Call] = []
-    ended = threading.Event()
+    original: Callable[..., object] = getattr(maintenance_module, step)
 
-    def hold(call: Call) -> None:
-        if ended.is_set():
-            late.append(call)
-        if call.operation == "open" and call.path.endswith(".sst") and not in_the_middle.is_set():
-            in_the_middle.set()
-            go_on.wait()
+    def held(*arguments: object, **named: object) -> object:
+        in_the_middle.set()
+        go_on.wait()
+        return original(*arguments, **named)
 
     def do() -> None:
         try:
@@ -37,22 +40,19 @@ def test_closing_waits_for_the_work_of_other_threads(world: World, work: str) ->
         except lsm.Error as error:
             errors.append(error)
 
-    def close() -> None:
-        database.close()
-        ended.set()
-
-    worker, closer = threading.Thread(target=do), threading.Thread(target=close)
-    database._pipeline.seal()
-    world.filesystem.observe(hold)
+    monkeypatch.setattr(maintenance_module, step, held)
+    worker, closer = threading.Thread(target=do), threading.Thread(target=database.close)
     worker.start()
     in_the_middle.wait()
     closer.start()
+    closer.join(0.2)
+    assert closer.is_alive()
+    with pytest.raises(lsm.LockedError):
+        world.open()
     go_on.set()
     closer.join()
     worker.join()
-    world.filesystem.observe(None)
 
-    assert late == []
     assert [type(error) for error in errors] in ([], [lsm.ClosedError])
     assert content(world.open()) == written
 

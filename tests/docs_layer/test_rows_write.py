@@ -376,30 +376,3 @@ def test_nan_is_a_value_like_others(db: Database) -> None:
             readings.insert(Reading(value=-0.0))
         assert readings.query(Reading).where(Reading.value.in_([math.nan])).count() == 1
         assert [row.id for row in readings.query(Reading).where(Reading.value > 1e300)] == [1]
-
-
-class Given(Table):
-    """Keys that the program gives; its sequence stands still."""
-
-    __table_name__ = "Numbered"
-    id: Key[int]
-    name: Col[str] = col(unique=True)
-
-
-class Numbered(Table):
-    """The same table for a program that lets the database number rows."""
-
-    id: Key[int] = auto()
-    name: Col[str] = col(unique=True)
-
-
-def test_a_taken_automatic_id_does_not_hide_what_is_wrong() -> None:
-    """Another number is given to the row whose number is taken; the value that clashes is what the error names."""
-    store = MemoryStore()
-    open_db(store, tables=[Given]).insert_many([Given(id=1, name="a"), Given(id=2, name="b")])
-    db = open_db(store, tables=[Numbered])
-    with pytest.raises(UniqueViolation) as caught:
-        db.insert_many([Numbered(name="new"), Numbered(name="a")])
-    assert caught.value.index == "Numbered_name"
-    assert caught.value.existing == 1
-    assert db.insert(Numbered(name="new")).id > 2

@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from docs_layer import Database, MemoryStore, open_db
+from docs_layer import Col, Database, Key, MemoryStore, Table, UniqueViolation, auto, col, open_db
 from docs_layer.sequences import LARGEST_LEASE, LARGEST_MOVING_ID, Sequences
 from tests.docs_layer.samples import Author, Book
 
@@ -125,3 +125,30 @@ def test_two_handles_and_many_threads_never_share_an_id() -> None:
     assert len(set(numbers)) == 200
     assert handles[0].query(Author).count() == 200
     assert handles[0].verify().is_sound
+
+
+class Given(Table):
+    """Keys that the program gives; its sequence stands still."""
+
+    __table_name__ = "Numbered"
+    id: Key[int]
+    name: Col[str] = col(unique=True)
+
+
+class Numbered(Table):
+    """The same table for a program that lets the database number rows."""
+
+    id: Key[int] = auto()
+    name: Col[str] = col(unique=True)
+
+
+def test_a_taken_automatic_id_does_not_hide_what_is_wrong() -> None:
+    """Another number is given to the row whose number is taken; the value that clashes is what the error names."""
+    store = MemoryStore()
+    open_db(store, tables=[Given]).insert_many([Given(id=1, name="a"), Given(id=2, name="b")])
+    db = open_db(store, tables=[Numbered])
+    with pytest.raises(UniqueViolation) as caught:
+        db.insert_many([Numbered(name="new"), Numbered(name="a")])
+    assert caught.value.index == "Numbered_name"
+    assert caught.value.existing == 1
+    assert db.insert(Numbered(name="new")).id > 2

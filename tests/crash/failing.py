@@ -12,8 +12,8 @@ from collections.abc import Sequence
 
 import lsm
 from lsm.testing import EVERYTHING, NOTHING, Fault, SimulatedFileSystem, survivals
-from tests.crash.inspect import WrongRecoveryError, content, inspect
-from tests.crash.workload import Commit, Flush, Read, Reopen, Step, Workload, write
+from tests.crash.inspect import WrongRecoveryError, inspect
+from tests.crash.workload import Commit, Flush, Read, Reopen, Step, Workload, content, write
 from tests.support.model import Put, after
 
 UNKNOWN = (lsm.SyncFailedError, lsm.CommitOutcomeUnknownError)
@@ -51,6 +51,14 @@ class FailingWorkload(Workload):
 
     def run(self, steps: Sequence[Step]) -> None:
         """Do all steps whatever fails, then check the disk and what is recovered from it."""
+        with self.abandoned_on_error():
+            self._do_all(steps)
+            self.filesystem.heal()
+            self._go_on()
+            self._check_disks("at the end")
+            self.database.close()
+
+    def _do_all(self, steps: Sequence[Step]) -> None:
         errors = 0
         for step in steps:
             try:
@@ -64,10 +72,6 @@ class FailingWorkload(Workload):
                 if errors == PATIENCE:
                     self.filesystem.heal()
             self._check_live()
-        self.filesystem.heal()
-        self._go_on()
-        self._check_disks("at the end")
-        self.database.close()
 
     def do(self, step: Step) -> None:
         """Do one step; closing may fail, the handle is given up all the same."""
@@ -88,7 +92,7 @@ class FailingWorkload(Workload):
 
     def commit(self, step: Commit) -> None:
         """Write, and enter it according to the answer."""
-        self.ledger.issue(step.statements)
+        self.ledger.issue(step.effect)
         try:
             write(self.database, step)
         except UNKNOWN:
@@ -111,7 +115,7 @@ class FailingWorkload(Workload):
     def _resolve(self, step: Commit) -> None:
         """Learn from the content whether the commit of unknown outcome before this one was made."""
         states = self.ledger.states
-        without = after(states[-3], step.statements)
+        without = after(states[-3], step.effect)
         if content(self.database) == without:
             states[-2:] = [without]
         self.doubtful = False

@@ -7,7 +7,7 @@ from lsm.filenames import manifest_name, parse_name, table_name
 from lsm.manifest import Manifest, read_current, read_manifest
 from lsm.testing import SimulatedEnvironment, SimulatedFileSystem
 from tests.crash.ledger import Ledger, Promise
-from tests.crash.workload import PATH, Workload
+from tests.crash.workload import COUNTER, PATH, Workload, content
 from tests.support.killed import abandon
 from tests.support.model import State
 from tests.support.small import SMALL
@@ -24,10 +24,13 @@ def reopened(filesystem: SimulatedFileSystem, path: str = PATH, options: lsm.Opt
     return lsm.open(path, options, environment=SimulatedEnvironment(filesystem))
 
 
-def content(database: lsm.Database) -> dict[bytes, bytes]:
-    """Return everything in a database, read by a scan, and checked to be the same by point reads."""
-    found = dict(database.scan())
-    for key, value in found.items():
+def checked_content(database: lsm.Database) -> dict[bytes, bytes]:
+    """Return everything in a database, when scans in both directions and point reads agree about it."""
+    found = content(database)
+    entries = list(database.scan(reverse=True))
+    if {**dict(entries), COUNTER: found.get(COUNTER)} != {COUNTER: None, **found}:
+        raise WrongRecoveryError("scans in the two directions differ")
+    for key, value in entries:
         if database.get(key) != value:
             raise WrongRecoveryError(f"get({key!r}) gives {database.get(key)!r}, a scan {value!r}")
     return found
@@ -39,7 +42,7 @@ def recovered_content(
     """Open, read everything, verify everything, and stop without closing, as a kill would."""
     database = reopened(filesystem, options=options)
     try:
-        found = content(database)
+        found = checked_content(database)
         damage = database.verify().damage if verify else ()
     finally:
         abandon(database)
@@ -80,12 +83,12 @@ def inspect_further(survivor: SimulatedFileSystem, found: State, options: lsm.Op
     with reopened(survivor, options=options) as database:
         database.put(b"probe", b"written after recovery", sync=True)
     with reopened(survivor, options=options) as database:
-        if content(database) != wanted:
+        if checked_content(database) != wanted:
             raise WrongRecoveryError("a database that was recovered, written and closed opens with another content")
         if database.recovery.dropped_bytes:
             raise WrongRecoveryError(f"opening after a clean close dropped something: {database.recovery}")
         database.compact()
-        if content(database) != wanted:
+        if checked_content(database) != wanted:
             raise WrongRecoveryError("compaction after recovery changed the content")
     leftovers = unexpected_names(survivor)
     if leftovers:
@@ -120,5 +123,5 @@ def inspect_checkpoints(survivor: SimulatedFileSystem, workload: Workload) -> No
                 raise WrongRecoveryError(f"the finished checkpoint {path} is gone")
             continue
         with reopened(survivor, path, workload.options) as database:
-            if content(database) != state:
+            if checked_content(database) != state:
                 raise WrongRecoveryError(f"checkpoint {path} differs: {database.recovery}")

@@ -25,7 +25,7 @@ from lsm.testing import (
     survivals,
 )
 from tests.crash.explore import SOAK
-from tests.crash.inspect import content, reopened
+from tests.crash.inspect import checked_content, reopened
 from tests.support.killed import abandon
 from tests.support.small import SMALL
 
@@ -107,7 +107,7 @@ def _crashed(seed: int) -> tuple[SimulatedFileSystem, Record]:
 
 def _check(survivor: SimulatedFileSystem, record: Record, least: tuple[int, ...]) -> None:
     database = reopened(survivor)
-    found = content(database)
+    found = checked_content(database)
     assert list(database.verify().damage) == []
     abandon(database)
     counts = [int(found.get(b"last %d" % thread, b"0")) for thread in range(THREADS)]

@@ -8,16 +8,20 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Literal, NamedTuple
 
 import lsm
 from lsm.testing import SimulatedEnvironment, SimulatedFileSystem
 from tests.crash.ledger import Ledger
-from tests.support.model import Delete, DeleteRange, Put, State, Statement
+from tests.support.killed import abandon
+from tests.support.model import Count, Delete, DeleteRange, Put, State, Statement
 from tests.support.small import SMALL
 
 PATH = "/data"
 CHECKPOINT = "/checkpoint"
+COUNTER = b"(transactions)"
+"""A counter to which every transaction adds one; the ledger shows it among the keys."""
 
 
 class Commit(NamedTuple):
@@ -26,6 +30,11 @@ class Commit(NamedTuple):
     way: Literal["plain", "batch", "transaction"]
     statements: tuple[Statement, ...]
     sync: bool = False
+
+    @property
+    def effect(self) -> tuple[Statement, ...]:
+        """The statements, and what the way of writing adds to them."""
+        return (*self.statements, Count(COUNTER)) if self.way == "transaction" else self.statements
 
 
 class Flush(NamedTuple):
@@ -74,10 +83,20 @@ class Workload:
 
     def run(self, steps: Sequence[Step]) -> None:
         """Do all steps, and close."""
-        for step in steps:
-            self.do(step)
-        self.database.close()
+        with self.abandoned_on_error():
+            for step in steps:
+                self.do(step)
+            self.database.close()
         self.ledger.settle()
+
+    @contextmanager
+    def abandoned_on_error(self) -> Iterator[None]:
+        """Give the handle up, as a killed process would, when an exception leaves the block."""
+        try:
+            yield
+        except BaseException:
+            abandon(self.database)
+            raise
 
     def do(self, step: Step) -> None:
         """Do one step and enter what it promises."""
@@ -93,7 +112,7 @@ class Workload:
             self.database.checkpoint(step.path)
             self.finished_checkpoints.add(step.path)
         elif isinstance(step, Read):
-            assert dict(self.database.scan()) == self.ledger.state
+            assert content(self.database) == self.ledger.state
         else:
             self.database.close()
             self.ledger.settle()
@@ -101,11 +120,18 @@ class Workload:
 
     def commit(self, step: Commit) -> None:
         """Write, and enter it as issued before and as acknowledged after."""
-        self.ledger.issue(step.statements)
+        self.ledger.issue(step.effect)
         write(self.database, step)
         self.ledger.acknowledge()
         if step.sync:
             self.ledger.settle()
+
+
+def content(database: lsm.Database) -> dict[bytes, bytes]:
+    """Return everything in a database: what a scan gives, and the counter."""
+    found = dict(database.scan())
+    counted = database.counter(COUNTER)
+    return {**found, COUNTER: b"%d" % counted} if counted else found
 
 
 def write(database: lsm.Database, step: Commit) -> None:
@@ -114,6 +140,7 @@ def write(database: lsm.Database, step: Commit) -> None:
         transaction = database.transaction()
         for statement in step.statements:
             _write_one(transaction, statement)
+        transaction.add(COUNTER, 1)
         transaction.commit(sync=step.sync)
     elif step.way == "batch":
         batch = lsm.WriteBatch()
@@ -126,7 +153,7 @@ def write(database: lsm.Database, step: Commit) -> None:
                 database.put(statement.key, statement.value, sync=step.sync)
             elif isinstance(statement, Delete):
                 database.delete(statement.key, sync=step.sync)
-            else:
+            elif isinstance(statement, DeleteRange):
                 database.delete_range(statement.start, statement.stop, sync=step.sync)
 
 
@@ -135,7 +162,7 @@ def _write_one(target: lsm.WriteBatch | lsm.Transaction, statement: Statement) -
         target.put(statement.key, statement.value)
     elif isinstance(statement, Delete):
         target.delete(statement.key)
-    else:
+    elif isinstance(statement, DeleteRange):
         target.delete_range(statement.start, statement.stop)
 
 
@@ -149,9 +176,10 @@ def steps(seed: int, *, rounds: int = 2, writes: int = 10) -> list[Step]:
 
 def _plot(generator: random.Random, rounds: int, writes: int) -> Iterator[Step]:
     for number in range(rounds):
-        yield from _writes(generator, writes)
-        yield Flush()
-        yield from _writes(generator, writes)
+        for _ in range(3):
+            yield from _writes(generator, writes // 2)
+            yield Flush()
+        yield from _writes(generator, writes // 2)
         yield Commit("batch", tuple(_statements(generator, 24)), sync=True)
         yield Compact()
         yield from _writes(generator, writes // 2)

@@ -26,7 +26,13 @@ class DeleteRange(NamedTuple):
     stop: bytes
 
 
-Statement = Put | Delete | DeleteRange
+class Count(NamedTuple):
+    """Add one to a counter, which the model shows as a key with a decimal value."""
+
+    key: bytes
+
+
+Statement = Put | Delete | DeleteRange | Count
 
 
 def after(state: State, statements: Iterable[Statement]) -> dict[bytes, bytes]:
@@ -37,6 +43,8 @@ def after(state: State, statements: Iterable[Statement]) -> dict[bytes, bytes]:
             result[statement.key] = statement.value
         elif isinstance(statement, Delete):
             result.pop(statement.key, None)
+        elif isinstance(statement, Count):
+            result[statement.key] = b"%d" % (int(result.get(statement.key, b"0")) + 1)
         else:
             for key in [key for key in result if statement.start <= key < statement.stop]:
                 del result[key]

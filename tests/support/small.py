@@ -14,7 +14,7 @@ SMALL = Options(
     level_ratio=2,
     level_base_bytes=1024,
     level0_compact_tables=2,
-    level0_slow_tables=100,
-    level0_stop_tables=100,
+    level0_slow_tables=3,
+    level0_stop_tables=3,
 )
 """Everything happens in the calling thread, so a run makes the same calls each time."""

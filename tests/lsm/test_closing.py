@@ -46,12 +46,14 @@ def test_closing_waits_for_the_work_of_other_threads(
     in_the_middle.wait()
     closer.start()
     closer.join(0.2)
-    assert closer.is_alive()
-    with pytest.raises(lsm.LockedError):
-        world.open()
-    go_on.set()
-    closer.join()
-    worker.join()
+    try:
+        assert closer.is_alive()
+        with pytest.raises(lsm.LockedError):
+            world.open()
+    finally:
+        go_on.set()
+        closer.join()
+        worker.join()
 
     assert [type(error) for error in errors] in ([], [lsm.ClosedError])
     assert content(world.open()) == written

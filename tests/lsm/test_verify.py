@@ -5,9 +5,12 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 
+import msgspec
 import pytest
 
 import lsm
+from lsm.filenames import manifest_name, table_name
+from lsm.manifest import read_current, read_manifest, write_current, write_manifest
 from lsm.testing import Call
 from tests.support.small import SMALL
 from tests.support.worlds import PATH, World
@@ -177,6 +180,31 @@ def test_two_tables_exchanged_are_noticed(filled: World) -> None:
     filled.replace(second, contents[0])
 
     assert {error.path.rpartition("/")[2] for error in verify(filled).damage} == {first, second}
+
+
+@pytest.mark.parametrize("field", ["entry_count", "tombstone_count", "range_tombstone_count", "first_sequence"])
+def test_a_manifest_that_says_something_else_is_noticed(filled: World, field: str) -> None:
+    """Every file is whole by itself; together they are wrong."""
+    directory = filled.filesystem.open_directory(PATH)
+    current = read_current(directory)
+    assert current is not None
+    manifest = read_manifest(directory, *current)
+    level = next(number for number, tables in enumerate(manifest.version.levels) if tables)
+    first, *others = manifest.version.levels[level]
+    wrong = msgspec.structs.replace(first, **{field: getattr(first, field) + 1})
+    levels = (*manifest.version.levels[:level], (wrong, *others), *manifest.version.levels[level + 1 :])
+    version = msgspec.structs.replace(manifest.version, levels=levels)
+    filled.remove(manifest_name(manifest.number))
+    write_current(
+        directory,
+        manifest.number,
+        write_manifest(directory, msgspec.structs.replace(manifest, version=version)),
+    )
+    report = verify(filled)
+
+    assert [(error.path.rpartition("/")[2], field in error.reason) for error in report.damage] == [
+        (table_name(first.number), True)
+    ]
 
 
 def test_what_is_no_database(world: World) -> None:

@@ -128,7 +128,10 @@ class Transaction(TransactionReads):
         return self._own.mark()
 
     def rollback_to(self, mark: int) -> None:
-        """Undo all writes since the mark; reads since then stay validated. Cost: the writes before the mark."""
+        """Undo all writes since the mark; reads since then stay validated.
+
+        Cost: the writes that are undone; where others than puts and deletes are among them, all writes before the mark.
+        """
         self._check_open()
         if not 0 <= mark <= len(self._own.changes):
             raise TransactionError(f"mark {mark} is not one of this transaction")

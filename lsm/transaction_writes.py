@@ -93,8 +93,27 @@ class OwnWrites:
         return len(self.changes)
 
     def rollback_to(self, mark: int) -> None:
-        """Undo what came after the mark. Scans that are under way keep the memtable that they began with."""
-        kept = self.changes[:mark]
+        """Undo what came after the mark; scans that were under way then go on.
+
+        Cost: the puts that are undone; if other changes are among them, all that came before the mark.
+        """
+        undone = [change for change in self.changes[mark:] if isinstance(change, Puts)]
+        if len(undone) == len(self.changes) - mark:
+            self._take_back(undone)
+            del self.changes[mark:]
+        else:
+            self._rebuild(self.changes[:mark])
+
+    def _take_back(self, undone: Sequence[Puts]) -> None:
+        """Undo the last changes; all of their puts are in the memtable but the newest of the open one."""
+        for puts in undone:
+            self._memtable.take_back(self._shown if puts is self._open else len(puts.keys))
+            self.size_bytes -= sum(map(len, puts.keys)) + sum(map(len, filter(None, puts.values)))
+            self.size_bytes -= CHANGE_BYTES * len(puts.keys)
+        self._open = None
+
+    def _rebuild(self, kept: Sequence[Change]) -> None:
+        """Begin anew with the changes that stay. Scans that are under way keep the memtable that they began with."""
         self._begin()
         for change in kept:
             match change:

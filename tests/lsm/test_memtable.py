@@ -149,6 +149,29 @@ def test_changes_since_a_sequence_are_found(
         assert any(contains(change, found) for change in later)
 
 
+@given(HISTORIES, st.lists(PAIRS, max_size=12), st.integers(0, 12), st.booleans())
+def test_versions_taken_back_were_never_written(
+    history: list[Action], pairs: list[tuple[bytes, Value]], count: int, scanned: bool
+) -> None:
+    """What is left is right in every way, whether the order knew the keys or not, and takes further writes."""
+    memtable, changes = build(history)
+    before = len(changes)
+    memtable.apply([key for key, _ in pairs], [value for _, value in pairs], before + 1)
+    if scanned:
+        list(memtable.runs(None, None, before + len(pairs)))
+    kept = pairs[: max(len(pairs) - count, 0)]
+    memtable.take_back(len(pairs) - len(kept))
+    memtable.check()
+    again, _ = build(history)
+    again.apply([key for key, _ in kept], [value for _, value in kept], before + 1)
+    assert memtable.entries == again.entries
+    assert memtable.size_bytes == again.size_bytes
+    last = before + len(pairs)
+    assert joined(memtable.runs(None, None, last)) == joined(again.runs(None, None, last))
+    memtable.put(b"new", b"", last + 1)
+    memtable.check()
+
+
 def test_writes_after_a_scan_join_the_order() -> None:
     """Few new keys are inserted and many are sorted in; both give the whole order."""
     memtable = new_memtable()

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import threading
+from contextlib import closing
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import lsm
 from tests.support.transactions import conflicts, ten_keys
@@ -70,6 +73,53 @@ def test_marks_undo_writes_and_keep_reads(database: lsm.Database) -> None:
     with pytest.raises(lsm.ConflictError) as caught:
         transaction.commit()
     assert b"k5" in caught.value.keys
+
+
+@given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 9), st.integers(0, 3)), max_size=40))
+def test_marks_undo_any_history(steps: list[tuple[int, int, int]]) -> None:
+    """After each step the transaction shows what a copy of a dict shows; at the end that is what is committed."""
+    with closing(World()) as world:
+        database = world.open()
+        database.put(b"0", b"old")
+        transaction = database.transaction()
+        now = {b"0": b"old"}
+        marks = [(transaction.mark(), dict(now))]
+        for action, number, depth in steps:
+            key = str(number).encode()
+            if action == 0:
+                transaction.put(key, b"%d" % depth)
+                now[key] = b"%d" % depth
+            elif action == 1:
+                transaction.delete(key)
+                now.pop(key, None)
+            elif action == 2:
+                marks.append((transaction.mark(), dict(now)))
+            elif action == 3:
+                del marks[max(1, len(marks) - depth) :]
+                mark, now = marks[-1][0], dict(marks[-1][1])
+                transaction.rollback_to(mark)
+            else:
+                transaction.delete_range(key, None)
+                now = {kept: value for kept, value in now.items() if kept < key}
+            if depth:
+                assert list(transaction.scan()) == sorted(now.items())
+            assert transaction.get(key) == now.get(key)
+        transaction.commit()
+        assert list(database.scan()) == sorted(now.items())
+
+
+def test_a_scan_goes_on_behind_a_mark(database: lsm.Database) -> None:
+    """It began before the mark, so what is written and undone since is nothing to it."""
+    transaction = database.transaction()
+    transaction.put(b"k05", b"own")
+    scan = transaction.scan()
+    assert next(scan)[0] == b"k0"
+    mark = transaction.mark()
+    transaction.insert([(b"k%02d" % number, b"x") for number in range(100)])
+    assert len(list(transaction.scan())) == 110
+    transaction.rollback_to(mark)
+    assert [key for key, _ in scan] == [b"k05", *(b"k%d" % number for number in range(1, 10))]
+    assert len(list(transaction.scan())) == 11
 
 
 def test_a_wrong_mark_is_refused(database: lsm.Database) -> None:

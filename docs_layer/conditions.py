@@ -205,13 +205,14 @@ def _equal(value: object, column: ColumnShape, table: str) -> IntervalSet:
 def _beginning(text: object, column: ColumnShape, table: str) -> IntervalSet:
     if column.kind != "str" or not isinstance(text, str):
         raise QueryError(f"{table}.{column.name}: starts_with is for a str column and a str, not {shown_value(text)}")
+    low = _cuts(text, column, table)[0]
     last = text.rstrip(chr(_LAST_CODE_POINT))
     high = HIGHEST
     if last:
         following = ord(last[-1]) + 1
         following = _BEHIND_SURROGATES if following == _FIRST_SURROGATE else following
         high = _cuts(last[:-1] + chr(following), column, table)[0]
-    return between(_cuts(text, column, table)[0], high)
+    return between(low, high)
 
 
 def _cuts(value: object, column: ColumnShape, table: str) -> tuple[Cut, Cut]:

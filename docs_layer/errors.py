@@ -152,7 +152,8 @@ class UniqueViolation(IntegrityError):
         table: Name of the table.
         index: Name of the index, or "primary key".
         key: The values that clash, by column name.
-        existing: Primary key of the row that has them (a tuple where the key is composite), or None if unknown.
+        existing: Primary key of the row that has them (a tuple where the key is composite), or None if unknown. It may
+            be another row of the same call, which is not stored then.
     """
 
     def __init__(self, table: str, index: str, key: dict[str, object], existing: object) -> None:

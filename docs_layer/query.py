@@ -202,7 +202,10 @@ class Query(Generic[Row, Result]):
         return self._changed(self._request._replace(offset=_whole_number("offset", count)))
 
     def __iter__(self) -> RowStream[Result]:
-        """Stream the rows from one snapshot, in constant memory unless they must be sorted; see `RowStream`."""
+        """Stream the rows from one snapshot, in constant memory unless they must be sorted; see `RowStream`.
+
+        In a transaction the loop may change and delete rows: each comes once, see `cursor`.
+        """
         return RowStream(self._run(self._request, ReadCount()), self._source.takes_views)
 
     def all(self) -> list[Result]:

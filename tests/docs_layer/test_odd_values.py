@@ -119,6 +119,12 @@ def test_constants_of_the_wrong_kind_are_query_errors_whatever_their_text(column
         db.query(Everything).where(column == (Decimal("sNaN") if column is Everything.number else HUGE))
 
 
+def test_a_refused_prefix_is_the_one_that_was_given(db: Database) -> None:
+    """The error names the lone surrogate, not the text behind it."""
+    with pytest.raises(QueryError, match="ud800"):
+        db.query(Everything).where(Everything.text.starts_with("\ud800"))
+
+
 def test_nan_that_signals_is_nan(db: Database) -> None:
     """It is kept, compared like every NaN, and replaced like every value."""
     row = db.insert(Everything(amount=Decimal("sNaN"), ratio=float("nan")))

@@ -189,9 +189,14 @@ class Core:
         return any(memtable.log_number >= self.first_log for memtable in sealed)
 
     def promise_is_due(self) -> bool:
-        """Whether the last frame of the log was synced, and no later frame says so yet."""
-        log = self.live_log
-        return log.entry_count > 0 and self.durable == (log.number, log.end) and not self.attention
+        """Whether the last frame of the log was synced, and no later frame says so yet.
+
+        A frame that is a promise itself needs none: with a sync interval the log of an idle handle would grow for ever.
+        """
+        with self.mutex:
+            log = self.live_log
+            is_durable = self.durable == (log.number, log.end)
+            return is_durable and log.entry_count > 0 and log.promised_end != log.end and not self.attention
 
     def tell_background_error(self) -> None:
         """Raise the error of background work to the first caller after it."""

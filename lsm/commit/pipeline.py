@@ -193,10 +193,13 @@ class CommitPipeline:
         log.end += sum(map(len, frames))
         log.entry_count += sequence - last
         log.last_sequence = sequence
+        if sequence == last:
+            log.promised_end = log.end
         core.view = (state, sequence)
         for request, _ in admitted:
             request.done()
         core.unfinished = False
+        self._in_flight = _NOBODY
 
     def _prepare_locked(self, size_bytes: int) -> None:
         """Leave a memtable and a log that can take a group of `size_bytes`, or raise what prevents it."""

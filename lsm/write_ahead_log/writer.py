@@ -15,10 +15,21 @@ class LogWriter:
     """One log file that is open for appending.
 
     Fields: `end`: offset behind the last committed frame. `durable_end`: all before it is on the disk. `entry_count`
-    and `last_sequence`: of the frames up to `end`, which the successor's header repeats.
+    and `last_sequence`: of the frames up to `end`, which the successor's header repeats. `promised_end`: offset behind
+    the last frame without entries, which is there for its promise alone.
     """
 
-    __slots__ = ("durable_end", "end", "entry_count", "file", "header", "identity", "last_sequence", "number")
+    __slots__ = (
+        "durable_end",
+        "end",
+        "entry_count",
+        "file",
+        "header",
+        "identity",
+        "last_sequence",
+        "number",
+        "promised_end",
+    )
 
     def __init__(self, file: File, header: LogHeader) -> None:
         self.file = file
@@ -27,6 +38,7 @@ class LogWriter:
         self.identity = header.identity
         self.end = LOG_HEADER_BYTES
         self.durable_end = 0
+        self.promised_end = 0
         self.entry_count = 0
         self.last_sequence = header.predecessor_last_sequence
 

@@ -202,11 +202,14 @@ def test_an_idle_handle_writes_its_promise(world: World, monkeypatch: pytest.Mon
     durable = database.stats().durable
     wait_until(database, lambda: database.stats().live_log > durable)
     end = database.stats().live_log
-    for _ in range(10):
-        with database._core.changed:
-            database._core.changed.wait(0.01)
+    for _ in range(3):
+        database.sync()
+        for _ in range(10):
+            with database._core.changed:
+                database._core.changed.wait(0.01)
 
     assert database.stats().live_log == end
+    assert database.stats().durable == end
     assert database.stats().last_sequence == 1
     damaged = world.killed()
     name = damaged.logs()[-1]

@@ -28,10 +28,6 @@ class Call(NamedTuple):
     path: str
 
 
-READING = frozenset({"read", "size", "link_count", "names", "lock", "map", "open_directory"})
-"""Operations that leave no trace on the disk. Opening is not among them, since it may create."""
-
-
 @dataclasses.dataclass(kw_only=True)
 class Fault:
     """Which calls fail, and how.

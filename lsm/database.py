@@ -127,9 +127,15 @@ class Database(Reader):
         self.write(batch, sync=sync)
 
     def write(self, batch: WriteBatch, sync: bool | None = None) -> None:
-        """Apply all changes of a batch, or none; readers see all of them at once. Errors as `put`. 0.5 µs a change."""
-        if len(batch):
-            wanted = self._sync if sync is None else sync
+        """Apply all changes of a batch, or none; readers see all of them at once. Errors as `put`. 0.5 µs a change.
+
+        With sync, everything committed before is on the disk as well when it returns, also if the batch is empty.
+        """
+        wanted = self._sync if sync is None else sync
+        if not len(batch):
+            if wanted:
+                self.sync()
+        else:
             self._pipeline.commit(Request(batch, None, sync=wanted, size_bytes=batch.size_bytes))
 
     @contextmanager

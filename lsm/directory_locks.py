@@ -9,6 +9,8 @@ no lock; it looks once whether a writer is alive.
 
 from __future__ import annotations
 
+import errno
+
 from lsm.environment import Directory, Environment, File
 from lsm.errors import LockedError, MissingFileError, StorageError
 from lsm.filenames import LOCK, MAINTENANCE, PRESENCE
@@ -85,7 +87,9 @@ def _open_or_create(directory: Directory, name: str, opened: list[File]) -> File
     except MissingFileError:
         try:
             file = directory.open(name, "create")
-        except StorageError:
-            file = directory.open(name, "write")
+        except StorageError as error:
+            if error.errno != errno.EEXIST:
+                raise
+            file = directory.open(name, "write")  # another handle made it just now
     opened.append(file)
     return file

@@ -89,10 +89,9 @@ class DatabaseMachine(RuleBasedStateMachine):
         return self.states[-1]
 
     def _committed(self, statements: list[Statement], sync: bool) -> None:
-        """Enter a commit. One that changes nothing, as of an empty range, is not written, and syncs nothing."""
-        if any(not isinstance(statement, DeleteRange) or statement.start < statement.stop for statement in statements):
-            state = after(self.state, statements)
-            self.states = [state] if sync else [*self.states, state]
+        """Enter a commit; one with sync makes all before it durable, also if it changes nothing itself."""
+        state = after(self.state, statements)
+        self.states = [state] if sync else [*self.states, state]
 
     # Writes.
 

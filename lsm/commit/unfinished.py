@@ -1,9 +1,10 @@
 """Finishing what an exception, or a failed write, left half done: the log decides.
 
-An exception (Ctrl-C, a timer, any asynchronous one) can end a commit between any two instructions. Whatever was left:
-frames that lie whole in the live log behind its committed end are synced and published, for their authors never got an
-answer; an incomplete rest is cut off; and the active memtable, which may hold entries of frames that are gone, is
-thrown away and made anew from the log. No reader saw the difference: entries above the view's sequence are invisible.
+An exception (Ctrl-C, a timer) can end a commit between any two instructions. Frames that lie whole in the live log
+behind its committed end are made durable, with all before them, since one of their authors may have asked for it, and
+published, since none of them got an answer; an incomplete rest is cut off. The active memtable, which may hold entries
+of frames that are gone, is thrown away and made anew from the log. No reader saw the difference: entries above the
+view's sequence are invisible.
 
 The same happens when another writer enters first, so the handle recovers by itself. It is the read half of recovery.
 """
@@ -13,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lsm.apply import apply_batch
-from lsm.commit.durability import sync_marked
+from lsm.commit.durability import make_durable_locked
 from lsm.commit.request import Outcome, Request
 from lsm.core import Core
 from lsm.keys import EPOCH_KEY, decode_integer
@@ -33,7 +34,7 @@ def finish_unfinished_locked(core: Core, in_flight: Sequence[Request]) -> None:
     for frame in reader.frames():
         apply_batch(memtable, frame.batch, frame.header.first_sequence)
     if reader.end > log.end:
-        sync_marked(core, log.file)
+        make_durable_locked(core, log, reader.end)
     if reader.size_bytes > reader.end:
         log.file.truncate(reader.end)
     log.end = reader.end

@@ -9,6 +9,7 @@ import pytest
 
 import lsm
 from lsm.apply import apply_batch
+from lsm.commit import durability as durability_module
 from lsm.commit import pipeline as pipeline_module
 from lsm.commit.request import Request
 from lsm.memtable import Memtable
@@ -340,3 +341,17 @@ def test_a_waiting_thread_that_goes_away_is_not_written(world: World) -> None:
 
     assert content(database) == {b"a": b"1", b"b": b"2"}
     assert database._pipeline._queue == []
+
+
+def test_finishing_makes_all_before_it_durable_too(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A follower that asked for a sync is answered by whoever finishes: older logs and new names count as well."""
+    database = world.open()
+    database.put(b"first", b"1")
+    database._pipeline.seal()
+    once = Once()
+    monkeypatch.setattr(durability_module, "_sync_all", before(durability_module._sync_all, once))
+    with pytest.raises(Interruption):
+        write_synced(database)
+    database.put(b"next", b"1")
+
+    assert content(world.without_power().open()) == {b"first": b"1", **NEW}

@@ -70,9 +70,11 @@ class Core:
         self.poison: SyncFailedError | None = None
         self.background_error: Error | None = None
         self.background_error_told = True
-        self.syncs_under_way = 0
-        """How many threads sync the log now; guarded by `sync_lock`. The dirty mark of SHARED says if there are any."""
         self.sync_lock: Lock = environment.lock()
+        """Held over each sync of a log or of the directory, so that they come one after the other."""
+        self.doubts = 0
+        """Reasons for the dirty mark of SHARED: a sync under way, and what a recovery could not believe. Guarded by
+        `sync_lock`."""
         self.locks: DirectoryLocks | None = None
         """The lock files; held here, so that no background thread ever works without them."""
         self.closed: type[ClosedError] | None = None
@@ -155,9 +157,13 @@ class Core:
             raise self.closed_error()
         if self.read_only:
             raise ReadOnlyError(f"{self.path}: opened read-only")
-        if self.poison is not None:
-            cause = self.poison
-            raise SyncFailedError(cause.path, "write", cause.errno, f"an earlier sync failed ({cause.reason})")
+        self.check_not_poisoned("write")
+
+    def check_not_poisoned(self, operation: str) -> None:
+        """Raise `SyncFailedError` for `operation` if a sync failed since the directory was opened."""
+        cause = self.poison
+        if cause is not None:
+            raise SyncFailedError(cause.path, operation, cause.errno, f"an earlier sync failed ({cause.reason})")
 
     def report_background_error(self, error: Error) -> None:
         """Keep the error of background work for the next writer and for `stats()`."""
@@ -216,13 +222,10 @@ class Core:
 
     def update_attention_locked(self) -> None:
         """Bring `attention` up to date with its reasons. Under `mutex`."""
-        self.attention = (
-            self.closed is not None
-            or self.read_only
-            or self.poison is not None
-            or not self.background_error_told
-            or self.room_is_short()
-        )
+        self.attention = self.read_only or not self.background_error_told or self.room_is_short()
+        # These come without the mutex and set it themselves; asked last, so that the line above cannot undo that.
+        if self.poison is not None or self.closed is not None:
+            self.attention = True
 
     def room_is_short(self) -> bool:
         """Whether writers have to be slowed or stopped until maintenance has caught up."""

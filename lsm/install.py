@@ -15,7 +15,7 @@ from collections.abc import Iterable
 
 from lsm.commit.durability import poison, sync_marked
 from lsm.core import Core
-from lsm.errors import Error, StorageError, SyncFailedError
+from lsm.errors import Error, StorageError
 from lsm.filenames import log_name, manifest_name, parse_name, table_name
 from lsm.manifest import Manifest, read_current, read_manifest, write_current, write_manifest
 from lsm.state import State
@@ -79,9 +79,7 @@ class Installer:
                 self._unlink(table_name(number) for number in numbers)
 
     def _check_usable(self) -> None:
-        poison = self._core.poison
-        if poison is not None:
-            raise SyncFailedError(poison.path, "install", poison.errno, f"an earlier sync failed ({poison.reason})")
+        self._core.check_not_poisoned("install")
         if self._unfinished:
             self._adopt()
 

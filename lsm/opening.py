@@ -11,7 +11,7 @@ at all and holds no lock: what it has open stays readable whatever others do.
 from __future__ import annotations
 
 from lsm.block_cache import BlockCache
-from lsm.commit.durability import end_sync
+from lsm.commit.durability import end_doubt
 from lsm.commit.pipeline import CommitPipeline
 from lsm.commit.room import Room
 from lsm.commit.rotation import new_identity
@@ -118,7 +118,7 @@ def _recover(environment: Environment, directory: Directory, options: Options) -
     if doubtful or _is_much(core, replay):
         parts.maintenance.flush_sealed()
     if doubtful:
-        end_sync(core)
+        end_doubt(core)
     removed = remove_leftovers(core, parts.installer.manifest)
     parts.report = _report(core, replay, created=created, interrupted=doubtful, removed=removed)
     return parts
@@ -255,10 +255,10 @@ def _begin_log(core: Core, replay: Replay, *, doubtful: bool) -> None:
 def _share(core: Core, manifest: Manifest, *, doubtful: bool) -> None:
     """Rebuild SHARED in place and map it.
 
-    When what was replayed is doubtful, the dirty mark stays until it is saved in tables (`end_sync`): a recovery after
+    When what was replayed is doubtful, the dirty mark stays until it is saved in tables (`end_doubt`): a recovery after
     a kill in between must know.
     """
-    core.syncs_under_way = int(doubtful)
+    core.doubts = int(doubtful)
     core.manifest_number = manifest.number
     names = core.directory.names()
     file = core.directory.open(SHARED, "write" if SHARED in names else "create")

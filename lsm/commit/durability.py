@@ -10,6 +10,7 @@ whose outcome nobody saw, because an exception came in between, counts as failed
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from lsm.core import Core
 from lsm.environment import Directory, File
@@ -20,7 +21,7 @@ from lsm.write_ahead_log.writer import LogWriter
 def make_durable_locked(core: Core, log: LogWriter, end: int) -> None:
     """Sync everything up to `end` of the live log. Under the commit mutex.
 
-    Raises `SyncFailedError` after poisoning the directory.
+    Raises `SyncFailedError` after poisoning the directory; another `StorageError` when no sync of the live log began.
     """
     _sync_all(core, core.unsynced, log, names=core.names_unsynced)
     check_linked_locked(core, log)
@@ -60,28 +61,30 @@ def sync_marked(core: Core, target: File | Directory) -> None:
 
     The mark is for the recovery after a death in here: an error that nobody heard of may have dropped pages. It stays
     when the outcome is a failure.
+
+    One at a time, and none after a failure: the kernel tells of lost pages once for each descriptor. Of two threads
+    that sync the same file, one would get the error and the other one an OK for the pages that are gone.
     """
     with core.sync_lock:
-        core.syncs_under_way += 1
+        core.check_not_poisoned("sync")
         if core.page is not None:
             core.page.set_dirty()
-    try:
-        target.sync()
-    except StorageError as error:
-        raise poison(core, error) from error
-    except BaseException:
-        if not target.synced:
-            poison(core, StorageError(target.path, "sync", None, "interrupted, with unknown outcome"))
-        raise
-    end_sync(core)
+        core.doubts += 1
+        try:
+            target.sync()
+        except StorageError as error:
+            raise poison(core, error) from error
+        except BaseException:
+            if not target.synced:
+                poison(core, StorageError(target.path, "sync", None, "interrupted, with unknown outcome"))
+            raise
+        _end_doubt_locked(core)
 
 
-def end_sync(core: Core) -> None:
-    """Take back one reason for the dirty mark."""
+def end_doubt(core: Core) -> None:
+    """Take back the dirty mark of a recovery: what it replayed is saved in tables."""
     with core.sync_lock:
-        core.syncs_under_way -= 1
-        if core.page is not None and core.syncs_under_way == 0:
-            core.page.clear_dirty()
+        _end_doubt_locked(core)
 
 
 def poison(core: Core, error: StorageError) -> SyncFailedError:
@@ -90,7 +93,8 @@ def poison(core: Core, error: StorageError) -> SyncFailedError:
     core.poison = failure
     core.attention = True
     if core.page is not None:
-        core.page.set_poison()
+        with suppress(StorageError):  # this handle stops all the same; nearly always the dirty mark is there as well
+            core.page.set_poison()
     return failure
 
 
@@ -103,6 +107,13 @@ def check_linked_locked(core: Core, log: LogWriter) -> None:
     except StorageError as failure:
         error = failure
     raise poison(core, error) from error
+
+
+def _end_doubt_locked(core: Core) -> None:
+    core.doubts -= 1
+    if core.page is not None and core.doubts == 0:
+        with suppress(StorageError):  # a mark that stays costs the next recovery a flush, no more
+            core.page.clear_dirty()
 
 
 def _sync_all(core: Core, older: Sequence[LogWriter], log: LogWriter, *, names: bool) -> None:

@@ -26,7 +26,7 @@ from lsm.commit.room import Room
 from lsm.commit.rotation import rotate_locked
 from lsm.commit.unfinished import finish_unfinished_locked
 from lsm.core import Core
-from lsm.errors import ClosedError, CommitOutcomeUnknownError, Error, StorageError
+from lsm.errors import ClosedError, CommitOutcomeUnknownError, Error, StorageError, SyncFailedError
 from lsm.keys import EPOCH_KEY, decode_integer
 from lsm.memtable import Memtable
 from lsm.runs import MISSING, Value
@@ -170,6 +170,8 @@ class CommitPipeline:
         try:
             self._prepare_locked(sum(request.size_bytes for request in group))
         except Error as error:
+            if core.unfinished and isinstance(error, StorageError):
+                _fail_all(self._in_flight, _unknown(error, "and its frame may be in the log"))
             _fail_all(group, error)
             return
         state, last = core.view
@@ -267,8 +269,11 @@ class CommitPipeline:
         if any(request.sync for request in requests):
             try:
                 make_durable_locked(self._core, log, log.end + sum(map(len, frames)))
-            except StorageError as error:
+            except SyncFailedError as error:
                 _fail_all(requests, error)
+                return False
+            except StorageError as error:
+                _fail_all(requests, self._undo_append_locked(log, error))
                 return False
         return True
 
@@ -277,8 +282,7 @@ class CommitPipeline:
         try:
             log.cut()
         except StorageError as second:
-            reason = f"{error.reason}; and it could not be undone: {second.reason}"
-            return CommitOutcomeUnknownError(error.path, error.operation, error.errno, reason)
+            return _unknown(error, f"and it could not be undone: {second.reason}")
         self._core.unfinished = False
         return type(error)(error.path, error.operation, error.errno, f"{error.reason} (not committed)")
 
@@ -296,7 +300,12 @@ def _front_group(queue: list[Request]) -> list[Request]:
     return group
 
 
-def _fail_all(requests: list[Request], error: Error) -> None:
+def _unknown(error: StorageError, reason: str) -> CommitOutcomeUnknownError:
+    """Return the error for a commit of which an error leaves open whether it will be there."""
+    return CommitOutcomeUnknownError(error.path, error.operation, error.errno, f"{error.reason}; {reason}")
+
+
+def _fail_all(requests: Sequence[Request], error: Error) -> None:
     """Fail every request with an error of its own, since each is raised in another thread."""
     for request in requests:
         if request.outcome is Outcome.PENDING:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import errno
+import threading
 from collections.abc import Callable
 
 import pytest
 
 import lsm
+from lsm.shared_page import SharedPage
 from lsm.testing import Call, Fault
 from lsm.write_ahead_log.reader import LogReader
 from tests.support.logs import put_batch
@@ -278,3 +280,64 @@ def test_marks_of_another_boot_do_not_count(world: World) -> None:
     fail_sync(database)
 
     assert not world.without_power().open().recovery.interrupted
+
+
+def test_a_sync_that_cannot_begin_is_no_failed_sync(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the mark cannot be stored, the commit is undone, and writing goes on when it can."""
+    database = world.open()
+
+    def refuse(_: SharedPage) -> None:
+        raise lsm.DiskFullError("SHARED", "store", errno.ENOSPC, "no space left")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SharedPage, "set_dirty", refuse)
+        with pytest.raises(lsm.DiskFullError, match="not committed"):
+            database.put(b"a", b"1", sync=True)
+    assert not content(world.killed().open())
+    database.put(b"b", b"2", sync=True)
+
+    assert content(world.without_power().open()) == {b"b": b"2"}
+    assert database.stats().poisoned is None
+
+
+def test_of_two_syncs_of_a_file_none_believes_the_other_ones_error(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The kernel tells one of them that pages are gone, and the other one OK: the second must not ask."""
+    database = world.open()
+    database.put(b"a", b"1")
+    file = database._core.live_log.file
+    begun, go = threading.Event(), threading.Event()
+    answers = iter([lsm.StorageError(file.path, "sync", errno.EIO, "lost"), None])
+
+    def sync(_: object) -> None:
+        answer = next(answers)
+        begun.set()
+        go.wait()
+        if answer is not None:
+            raise answer
+
+    monkeypatch.setattr(type(file), "sync", sync)
+    errors: list[BaseException] = []
+
+    def run(work: Callable[[], object]) -> threading.Thread:
+        def catch() -> None:
+            try:
+                work()
+            except lsm.Error as error:
+                errors.append(error)
+
+        thread = threading.Thread(target=catch)
+        thread.start()
+        return thread
+
+    threads = [run(database.sync)]
+    begun.wait()
+    threads.append(run(lambda: database.put(b"b", b"2", sync=True)))
+    while not database._core.mutex.locked():
+        go.wait(0.001)
+    go.set()
+    for thread in threads:
+        thread.join()
+
+    assert [type(error) for error in errors] == [lsm.SyncFailedError] * 2

@@ -8,7 +8,7 @@ which is synced and renamed in the end, so a checkpoint is there as a whole or n
 from __future__ import annotations
 
 from lsm.core import Core
-from lsm.environment import Directory, FileSystem
+from lsm.environment import Directory, FileSystem, write_all
 from lsm.errors import InvalidArgumentError, StorageError
 from lsm.filenames import log_name, table_name
 from lsm.install import Installer
@@ -88,7 +88,8 @@ def _copy_log(log: LogWriter, directory: Directory) -> None:
             data = log.file.read_at(offset, min(_COPY_BYTES, log.end - offset))
             if not data:
                 raise StorageError(log.file.path, "read", None, f"the log ends at {offset}, {log.end} were written")
-            offset += copy.write_at(offset, data)
+            write_all(copy, offset, data)
+            offset += len(data)
         copy.sync()
     finally:
         copy.close()

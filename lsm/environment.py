@@ -15,7 +15,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Literal, Protocol
 
-from lsm.errors import InvalidArgumentError
+from lsm.errors import InvalidArgumentError, StorageError
 
 
 class PathLike(Protocol):
@@ -100,6 +100,16 @@ class File(Protocol):
     def close(self) -> None:
         """Close the descriptor; drops its locks."""
         ...
+
+
+def write_all(file: File, offset: int, data: bytes) -> None:
+    """Write all of `data` at `offset`, in as many calls as it takes. Raises `StorageError`."""
+    written = 0
+    while written < len(data):
+        taken = file.write_at(offset + written, data[written:] if written else data)
+        if taken <= 0:
+            raise StorageError(file.path, "write", None, "the system took no bytes")
+        written += taken
 
 
 class Directory(Protocol):

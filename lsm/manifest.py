@@ -36,8 +36,8 @@ from typing import Final, NoReturn
 import msgspec
 
 from lsm.checksum import checksum
-from lsm.environment import Directory, File
-from lsm.errors import CorruptionError, FormatError, MissingFileError, StorageError
+from lsm.environment import Directory, write_all
+from lsm.errors import CorruptionError, FormatError, MissingFileError
 from lsm.filenames import CURRENT, CURRENT_TEMPORARY, manifest_name
 from lsm.version import LogReference, TableMetadata, Version
 
@@ -328,19 +328,10 @@ def _unhex_number(text: str, digits: int, path: str, offset: int) -> int:
 def _write_file(directory: Directory, name: str, content: bytes) -> None:
     file = directory.open(name, "create")
     try:
-        _write_all(file, content)
+        write_all(file, 0, content)
         file.sync()
     finally:
         file.close()
-
-
-def _write_all(file: File, content: bytes) -> None:
-    offset = 0
-    while offset < len(content):
-        taken = file.write_at(offset, content[offset:])
-        if taken <= 0:
-            raise StorageError(file.path, "write", None, "no byte was taken")
-        offset += taken
 
 
 def _read_file(directory: Directory, name: str) -> tuple[str, bytes]:

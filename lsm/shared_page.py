@@ -28,7 +28,7 @@ import struct
 from typing import NamedTuple
 
 from lsm.checksum import checksum
-from lsm.environment import Environment, File, SharedMemory
+from lsm.environment import Environment, File, SharedMemory, write_all
 
 PAGE_BYTES = 4096
 _MAGIC = b"LDBSHARE"
@@ -118,9 +118,7 @@ def create_page(environment: Environment, file: File, record: Record, *, dirty: 
     page[: len(header)] = header
     page[_DIRTY] = dirty
     page[_RECORDS[0] : _RECORDS[0] + _RECORD_BYTES] = data + _CRC.pack(checksum(data))
-    written = 0
-    while written < PAGE_BYTES:
-        written += file.write_at(written, bytes(page[written:]))
+    write_all(file, 0, bytes(page))
     file.sync()
     return SharedPage(file.map(PAGE_BYTES))
 

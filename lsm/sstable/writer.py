@@ -18,8 +18,8 @@ from typing import Final, NamedTuple
 import msgspec
 
 from lsm.compression import Compressor, Method
-from lsm.environment import File
-from lsm.errors import InvalidArgumentError, StorageError
+from lsm.environment import File, write_all
+from lsm.errors import InvalidArgumentError
 from lsm.kernel import kernel
 from lsm.options import Compression
 from lsm.runs import Range, Value
@@ -278,11 +278,6 @@ class TableWriter:
 
     def _flush_buffer(self) -> None:
         data = b"".join(self._buffer)
-        offset, written = self._offset - len(data), 0
-        while written < len(data):
-            taken = self._file.write_at(offset + written, data[written:] if written else data)
-            if taken <= 0:
-                raise StorageError(self._file.path, "write", None, "the file system took no bytes")
-            written += taken
+        write_all(self._file, self._offset - len(data), data)
         self._buffer.clear()
         self._buffered_bytes = 0

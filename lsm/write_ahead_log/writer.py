@@ -5,7 +5,7 @@ Used only under the commit mutex, except `file`, which may be synced by anyone.
 
 from __future__ import annotations
 
-from lsm.environment import Directory, File
+from lsm.environment import Directory, File, write_all
 from lsm.errors import StorageError
 from lsm.filenames import log_name
 from lsm.write_ahead_log.header import LOG_HEADER_BYTES, LogHeader, encode_log_header
@@ -44,12 +44,7 @@ class LogWriter:
 
     def append(self, data: bytes) -> None:
         """Write whole frames at the committed end; `end` stays. Raises `StorageError` when not all bytes went in."""
-        written = self.file.write_at(self.end, data)
-        while written < len(data):
-            count = self.file.write_at(self.end + written, data[written:])
-            if count == 0:
-                raise StorageError(self.file.path, "write", None, "the system took no bytes")
-            written += count
+        write_all(self.file, self.end, data)
 
     def cut(self) -> None:
         """Remove what was written behind the committed end. Raises `StorageError`."""

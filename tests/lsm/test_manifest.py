@@ -121,5 +121,5 @@ def test_a_write_that_takes_nothing_is_an_error(filesystem: SimulatedFileSystem)
     """It does not go on for ever."""
     filesystem.fail(Fault(operation="write", times=None, short_bytes=0))
 
-    with pytest.raises(StorageError, match="no byte was taken"):
+    with pytest.raises(StorageError, match="took no bytes"):
         switch(filesystem, 1)

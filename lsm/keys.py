@@ -67,6 +67,19 @@ def user_keys(keys: list[bytes]) -> list[bytes]:
     return [user_key(key) for key in keys]
 
 
+def described(key: bytes) -> str:
+    """Return words for an internal key, for messages: the user's key, or what the engine keeps there."""
+    if key < SYSTEM_START:
+        return repr(user_key(key))
+    if key == SYSTEM_START:
+        return "the end"
+    if key == EPOCH_KEY:
+        return "the schema epoch"
+    kinds = {_COUNTER: "counter", _SEQUENCE: "sequence", _LOG: "log"}
+    kind = kinds.get(key[: len(_COUNTER)])
+    return "keys of the engine" if kind is None else f"{kind} {key[len(_COUNTER) :]!r}"
+
+
 def checked_value(value: bytes) -> bytes:
     """Return the value as `bytes`; raise `InvalidArgumentError` if it is too large or no bytes-like object."""
     if type(value) is not bytes:

@@ -71,6 +71,19 @@ class TransactionReads:
         chunks = self.scan_chunks(start, stop, prefix=prefix, reverse=reverse, limit=limit)
         return Scan(self._core, chunks, values=True)
 
+    def scan_keys(
+        self,
+        start: bytes | None = None,
+        stop: bytes | None = None,
+        *,
+        prefix: bytes | None = None,
+        reverse: bool = False,
+        limit: int | None = None,
+    ) -> Scan[bytes]:
+        """Iterate as `scan`, over the keys alone."""
+        chunks = self.scan_chunks(start, stop, prefix=prefix, reverse=reverse, limit=limit, values=False)
+        return Scan(self._core, chunks, values=False)
+
     def scan_chunks(
         self,
         start: bytes | None = None,

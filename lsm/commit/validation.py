@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from lsm.commit.request import Lookup, StagingLike
 from lsm.errors import ConflictError
 from lsm.history import HistoryLink
-from lsm.keys import EPOCH_KEY, user_key
+from lsm.keys import EPOCH_KEY, SYSTEM_START, described, user_key
 
 
 class ReadSet:
@@ -76,12 +76,19 @@ def check_unchanged(
         if any(table.newest_sequence(key) > sequence for table in written) and (lookup(key) is not None) != present
     ]
     if changed:
-        names = ", ".join(repr(user_key(key)) for key in changed[:3])
-        raise ConflictError(f"changed since the transaction began: {names}", [user_key(key) for key in changed])
+        names = ", ".join(map(described, changed[:3]))
+        raise ConflictError(f"changed since the transaction began: {names}", _users_own(changed))
     for start, stop in reads.ranges:
         for table in written:
             key = table.changed_in(start, stop, sequence)
             if key is not None:
-                ends = (user_key(start), user_key(stop))
-                message = f"range {ends[0]!r} to {ends[1]!r} changed since the transaction began, at {user_key(key)!r}"
-                raise ConflictError(message, [user_key(key)], [ends])
+                ends = f"{described(start)} to {described(stop)}"
+                message = f"range {ends} changed since the transaction began, at {described(key)}"
+                user_stop = None if stop == SYSTEM_START else user_key(stop)
+                ranges = [(user_key(start), user_stop)] if stop <= SYSTEM_START else []
+                raise ConflictError(message, _users_own([key]), ranges)
+
+
+def _users_own(keys: Sequence[bytes]) -> list[bytes]:
+    """Return the users' forms of the keys that are users' keys."""
+    return [user_key(key) for key in keys if key < SYSTEM_START]

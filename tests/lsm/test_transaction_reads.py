@@ -245,3 +245,31 @@ def test_a_scan_shows_own_writes_of_its_beginning(database: lsm.Database) -> Non
 
     assert len([first, *scan]) == 10
     assert len(list(transaction.scan())) == 10
+
+
+def test_keys_alone_are_scanned(database: lsm.Database) -> None:
+    """With own writes among them, in both directions."""
+    with database.transaction() as transaction:
+        transaction.put(b"k11", b"own")
+        transaction.delete(b"k2")
+
+        assert list(transaction.scan_keys(b"k1", b"k4")) == [b"k1", b"k11", b"k3"]
+        assert list(transaction.scan_keys(reverse=True, limit=2)) == [b"k9", b"k8"]
+
+
+def test_a_conflict_over_what_the_engine_keeps_is_named(database: lsm.Database) -> None:
+    """A counter by its name, the epoch as such; `keys` has only keys that users can read."""
+    reader, other = database.transaction(), database.transaction()
+    reader.counter(b"hits")
+    reader.put(b"k1", b"new")
+    with database.transaction() as writer:
+        writer.add(b"hits", 1)
+    with pytest.raises(lsm.ConflictError, match="counter b'hits'") as caught:
+        reader.commit()
+    assert caught.value.keys == ()
+
+    other.put(b"k1", b"new")
+    with database.transaction() as writer:
+        writer.bump_epoch()
+    with pytest.raises(lsm.ConflictError, match="the schema epoch"):
+        other.commit()

@@ -162,12 +162,12 @@ def _old_page(environment: Environment, directory: Directory, names: list[str]) 
     A sync that fails in here, or whose failure nobody hears of because the process dies, must not be believed to have
     succeeded by the next recovery.
     """
-    if SHARED not in names:
+    if SHARED not in names and CURRENT not in names:
         return OldPage(interrupted=False, next_file_number=1)
-    file = directory.open(SHARED, "write")
+    file = directory.open(SHARED, "write" if SHARED in names else "create")
     try:
         page = read_old_page(environment, file)
-        mark_doubtful(file)
+        mark_doubtful(environment, file)
         return page
     finally:
         file.close()

@@ -10,8 +10,8 @@ class RecoveryReport:
     """The result of one opening; `Database.recovery` has it.
 
     created: the database was made by this opening.
-    interrupted: the handle before was killed in the middle of a commit, or a sync had failed, so that everything
-        replayed was written to tables at once.
+    interrupted: the handle before was killed in the middle of a sync or of its own opening, or a sync had failed, so
+        that everything replayed was written to tables at once.
     logs: names of the logs that were replayed, oldest first. frames, entries: commits and changes replayed.
     dropped_bytes: bytes behind the last whole commit that were dropped; they were never promised to be durable.
     dropped_at: (file name, offset) where the valid log ends, or None if nothing was dropped. dropped_reason: why there.

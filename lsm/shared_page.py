@@ -1,8 +1,7 @@
 """The page that all processes with the directory open see at once: where the log ends and what state it is in.
 
-Nothing in it is relied on for durability: recovery rebuilds it and believes only two things, the marks for an
-unfinished commit and for a failed sync, and those only in the same boot of the machine. It makes things cheap, not
-right.
+Nothing in it is relied on for durability: recovery rebuilds it and believes only two things, the marks for a sync under
+way and for a failed one, and those only in the same boot of the machine. It makes things cheap, not right.
 
     page     := magic version boot_id zeros...            4096 bytes, written in full and synced by recovery
                 dirty poison request at their offsets
@@ -10,7 +9,7 @@ right.
     magic    := "LDBSHARE"         offset 0
     version  := u32                offset 8     layout of this page, 1
     boot_id  := 16 bytes           offset 16    of the boot in which recovery wrote the page
-    dirty    := u8                 offset 64    1 while a commit is between its first byte in the log and its end
+    dirty    := u8                 offset 64    1 while a sync is under way, and while a recovery is not at its end
     poison   := u8                 offset 72    1 after a failed sync: nobody may write until recovery
     request  := u8                 offset 80    0 none, 1 flush, 2 compact, 3 hand over: asked of the maintenance holder
     record   := at offset 128 and 256, written in turn; a reader takes the valid one with the higher counter
@@ -66,15 +65,15 @@ class SharedPage:
 
     @property
     def dirty(self) -> bool:
-        """Whether a commit began and did not end."""
+        """Whether a sync, or a recovery, began and did not end."""
         return self._memory.load(_DIRTY, 1) != b"\x00"
 
     def set_dirty(self) -> None:
-        """Mark that a commit begins; before the first byte goes to the log."""
+        """Mark that a sync begins, whose failure nobody would hear of if the process died in it."""
         self._memory.store(_DIRTY, b"\x01")
 
     def clear_dirty(self) -> None:
-        """Mark that the commit is published."""
+        """Mark that no sync is under way."""
         self._memory.store(_DIRTY, b"\x00")
 
     @property
@@ -106,7 +105,7 @@ class OldPage(NamedTuple):
     """What recovery takes from the page of the incarnation before."""
 
     interrupted: bool
-    """A commit or a sync was under way, or a sync had failed, in this boot of the machine."""
+    """A sync or a recovery was under way, or a sync had failed, in this boot of the machine."""
     next_file_number: int
 
 
@@ -134,9 +133,14 @@ def read_old_page(environment: Environment, file: File) -> OldPage:
     return OldPage(marked and boot_id == environment.boot_id(), max(numbers, default=1))
 
 
-def mark_doubtful(file: File) -> None:
-    """Set the dirty mark in the page of the incarnation before, for the time of a recovery."""
-    file.write_at(_DIRTY, b"\x01")
+def mark_doubtful(environment: Environment, file: File) -> None:
+    """Set the dirty mark of this boot in the page of the incarnation before, for the time of a recovery.
+
+    The records stay. Without the boot id the mark would not count in the first recovery after a power loss, nor where
+    the page was lost.
+    """
+    header = _HEADER.pack(_MAGIC, _VERSION, environment.boot_id())
+    write_all(file, 0, header.ljust(_DIRTY, b"\x00") + b"\x01")
 
 
 def read_records(file: File) -> list[Record]:

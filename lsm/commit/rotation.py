@@ -53,7 +53,7 @@ def successor_header(core: Core, old: LogWriter) -> LogHeader:
         predecessor_end=old.end,
         predecessor_last_sequence=old.last_sequence,
         predecessor_entry_count=old.entry_count,
-        predecessor_durable=old.durable_end >= old.end and not core.unsynced,
+        predecessor_durable=old.durable_end >= old.end and not core.unsynced and not core.names_unsynced,
     )
 
 

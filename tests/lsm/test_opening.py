@@ -8,7 +8,8 @@ import pytest
 
 import lsm
 from lsm.filenames import CURRENT, SHARED
-from lsm.testing import Call, Fault, SimulatedEnvironment
+from lsm.testing import Call, Fault, SimulatedEnvironment, Survival
+from lsm.testing.survival import KEPT
 from tests.support.small import SMALL
 from tests.support.worlds import PATH, World, content
 
@@ -214,6 +215,25 @@ def test_what_was_shown_after_recovery_cannot_be_lost(world: World) -> None:
     assert content(after.open()) == {b"a": b"not synced"}
 
     assert content(after.without_power().open()) == {b"a": b"not synced"}
+
+
+@pytest.mark.parametrize("page_is_there", [True, False])
+def test_a_sync_that_failed_in_the_first_recovery_of_a_boot_is_remembered(world: World, page_is_there: bool) -> None:
+    """The page then is of the boot before, or lost; the next recovery must not take the next OK for the truth."""
+    database = world.open()
+    database.put(b"a", b"1", sync=True)
+    database.put(b"b", b"2")
+    if not page_is_there:
+        world.remove("SHARED")
+    booted = world.without_power(Survival("everything", KEPT))
+    booted.filesystem.fail(Fault(operation="sync", name="*.wal", times=3))  # both old logs, and the new one
+    with pytest.raises(lsm.StorageError):
+        booted.open()
+    booted.filesystem.heal()
+    database = booted.open()
+
+    assert database.recovery.interrupted
+    assert content(booted.without_power().open()) == content(database)
 
 
 def test_recovery_changes_no_old_log(world: World) -> None:

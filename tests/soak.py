@@ -1,0 +1,106 @@
+"""The long run: every lane for its share of the time, and a report at the end: `python -m tests.soak --minutes 60`.
+
+Lanes are programs of their own, run one after the other. Each appends what it tried to a file of totals
+(`tests.support.totals`); one that ends with another status than 0 fails the whole run, but the others still have their
+turn. The last lane, the random and crash tests with fresh seeds, is repeated until the time is over, and runs once at
+least. The report is one line of JSON and a table.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from tests.support.totals import Lane, merged, read, table
+
+
+class Part(NamedTuple):
+    """One program of the soak, and how it ended."""
+
+    name: str
+    command: list[str]
+
+
+class Outcome(NamedTuple):
+    """What became of one part."""
+
+    part: str
+    status: int
+    seconds: float
+
+
+def parts(minutes: float, workers: int) -> list[Part]:
+    """Return the parts that run once."""
+    return []
+
+
+def random_tests(workers: int) -> Part:
+    """Return the part that is repeated."""
+    options = ["-n", str(workers), "-m", "crash or model", "--timeout", "3600", "-q"]
+    return Part("random and crash tests", [sys.executable, "-m", "pytest", *options])
+
+
+def run(part: Part, totals: Path) -> Outcome:
+    """Run one part to its end; it writes to our output."""
+    _say(f"== {part.name}: {' '.join(part.command[1:])}")
+    begin = time.monotonic()
+    environment = os.environ | {"LAYERDB_SOAK": "1", "LAYERDB_TOTALS": str(totals)}
+    status = subprocess.run(part.command, env=environment, check=False).returncode
+    return Outcome(part.name, status, time.monotonic() - begin)
+
+
+def run_all(minutes: float, workers: int, totals: Path) -> Iterator[Outcome]:
+    """Run each part once, and the random tests until the time is over."""
+    end = time.monotonic() + 60 * minutes
+    for part in parts(minutes, workers):
+        yield run(part, totals)
+    repeated = random_tests(workers)
+    yield run(repeated, totals)
+    while time.monotonic() < end:
+        yield run(repeated, totals)
+
+
+def report(lanes: Sequence[Lane], outcomes: Sequence[Outcome]) -> list[str]:
+    """Return the report as lines: JSON for programs, the table, and what failed."""
+    facts = {
+        "seconds": sum(outcome.seconds for outcome in outcomes),
+        "failed": [outcome.part for outcome in outcomes if outcome.status],
+        "wrong": sum(lane.wrong for lane in lanes),
+        "lanes": lanes,
+    }
+    failures = [f"FAILED: {outcome.part} (status {outcome.status})" for outcome in outcomes if outcome.status]
+    return [msgspec.json.encode(facts).decode(), *table(lanes), *failures]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the soak; return 0 if nothing was lost, wrong or broken."""
+    parser = argparse.ArgumentParser(prog="python -m tests.soak", description=__doc__)
+    parser.add_argument("--minutes", type=float, default=60)
+    parser.add_argument("--workers", type=int, default=2)
+    chosen = parser.parse_args(arguments)
+    with tempfile.TemporaryDirectory(prefix="layerdb-soak-") as directory:
+        totals = Path(directory, "totals")
+        totals.touch()
+        outcomes = list(run_all(chosen.minutes, chosen.workers, totals))
+        lanes = merged(read(totals))
+    for line in report(lanes, outcomes):
+        _say(line)
+    return int(any(outcome.status for outcome in outcomes) or any(lane.wrong for lane in lanes))
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -59,10 +59,20 @@ def check_creatable(directory: Directory, names: Sequence[str], options: Options
         raise NotADatabaseError(directory.path, "there is no database in this directory")
 
 
-def create_database(environment: Environment, directory: Directory, names: Sequence[str], options: Options) -> Manifest:
-    """Make an empty database; return its manifest. Durable when it returns. Raises `StorageError`."""
+def create_database(
+    environment: Environment,
+    directory: Directory,
+    names: Sequence[str],
+    options: Options,
+    *,
+    next_file_number: int = 1,
+) -> Manifest:
+    """Make an empty database; return its manifest. Durable when it returns. Raises `StorageError`.
+
+    next_file_number: what an old SHARED says; its promises must not be above the numbers of the new database.
+    """
     numbers = [found[1] for found in map(parse_name, names) if found is not None]
-    first = max(numbers, default=0) + 1
+    first = max(max(numbers, default=0) + 1, next_file_number)
     identity, incarnation = (int.from_bytes(environment.random_bytes(8), "little") for _ in range(2))
     log = create_log(directory, LogHeader(identity, incarnation, first))
     log.file.sync()

@@ -17,7 +17,8 @@ from lsm.commit.durability import poison, sync_marked
 from lsm.core import Core
 from lsm.errors import Error, StorageError
 from lsm.filenames import log_name, manifest_name, parse_name, table_name
-from lsm.manifest import Manifest, read_current, read_manifest, write_current, write_manifest
+from lsm.live_manifest import read_live_manifest
+from lsm.manifest import Manifest, read_current, write_current, write_manifest
 from lsm.state import State
 from lsm.tables import TableSet, open_tables
 from lsm.version import Edit, LogReference, Version, apply_edit
@@ -85,9 +86,9 @@ class Installer:
 
     def _adopt(self) -> None:
         """Take over what CURRENT says, after an exception between its switch and that of the view."""
-        current = read_current(self._core.directory)
-        if current is not None and current[0] != self._manifest.number:
-            manifest = read_manifest(self._core.directory, *current)
+        manifest = read_live_manifest(self._core.directory)
+        if manifest is not None and manifest.number != self._manifest.number:
+            sync_marked(self._core, self._core.directory)  # nobody may hear of a switch that power loss could undo
             self._publish(manifest, self._open(manifest.version))
         self._unfinished = False
 

@@ -20,21 +20,22 @@ from lsm.creation import check_creatable, create_database, open_or_create_direct
 from lsm.database import Database, Parts
 from lsm.directory_locks import check_nobody_writes, take_locks
 from lsm.environment import Directory, Environment, PathLike, path_text
-from lsm.errors import MissingFileError, NotADatabaseError, OptionsMismatchError, StorageError
+from lsm.errors import CorruptionError, MissingFileError, NotADatabaseError, OptionsMismatchError, StorageError
 from lsm.filenames import CURRENT, SHARED, log_name, parse_name
 from lsm.history import HistoryLink
 from lsm.install import Installer
 from lsm.keys import EPOCH_KEY, decode_integer
 from lsm.leftovers import remove_leftovers
+from lsm.live_manifest import check_is_newest, read_live_manifest
 from lsm.maintenance import Maintenance
-from lsm.manifest import Manifest, read_current, read_manifest
+from lsm.manifest import Manifest
 from lsm.options import Options
 from lsm.posix import PosixEnvironment
 from lsm.recovery import Replay, replay_logs
 from lsm.recovery_report import RecoveryReport
-from lsm.shared_page import OldPage, Record, create_page, mark_doubtful, read_old_page
+from lsm.shared_page import OldPage, Record, create_page, mark_doubtful, read_old_page, read_promise
 from lsm.state import State
-from lsm.tables import open_tables
+from lsm.tables import TableSet, open_tables
 from lsm.write_ahead_log.header import LOG_HEADER_BYTES, LogHeader
 from lsm.write_ahead_log.writer import create_log
 
@@ -106,7 +107,7 @@ def _recover(environment: Environment, directory: Directory, options: Options) -
     """Bring the directory, which is ours alone, into a state that takes writes."""
     names = directory.names()
     old_page = _old_page(environment, directory, names)
-    manifest, created = _manifest(environment, directory, names, options)
+    manifest, created = _manifest(environment, directory, names, options, old_page.next_file_number)
     core = _new_core(environment, directory, options, read_only=False)
     core.incarnation = new_identity(core)
     replay = _replay(core, manifest, sync=True)
@@ -150,10 +151,10 @@ def _open_to_read(environment: Environment, path: str, options: Options) -> Data
 
 
 def _existing_manifest(directory: Directory) -> Manifest:
-    current = read_current(directory)
-    if current is None:
+    manifest = read_live_manifest(directory)
+    if manifest is None:
         raise NotADatabaseError(directory.path, "there is no database in this directory")
-    return read_manifest(directory, *current)
+    return manifest
 
 
 def _old_page(environment: Environment, directory: Directory, names: list[str]) -> OldPage:
@@ -174,16 +175,15 @@ def _old_page(environment: Environment, directory: Directory, names: list[str]) 
 
 
 def _manifest(
-    environment: Environment, directory: Directory, names: list[str], options: Options
+    environment: Environment, directory: Directory, names: list[str], options: Options, next_file_number: int
 ) -> tuple[Manifest, bool]:
     """Return the live manifest, and whether the database was made just now."""
-    current = read_current(directory) if CURRENT in names else None
-    if current is None:
+    if CURRENT not in names:
         check_creatable(directory, names, options)
-        return create_database(environment, directory, names, options), True
+        return create_database(environment, directory, names, options, next_file_number=next_file_number), True
     if options.error_if_exists:
         raise NotADatabaseError(directory.path, "there is a database already, and error_if_exists was given")
-    manifest = read_manifest(directory, *current)
+    manifest = _existing_manifest(directory)
     if manifest.level_count != options.level_count:
         raise OptionsMismatchError(directory.path, "level_count", manifest.level_count, options.level_count)
     return manifest, False
@@ -191,13 +191,18 @@ def _manifest(
 
 def _replay(core: Core, manifest: Manifest, *, sync: bool) -> Replay:
     """Replay the logs and set the view: the newest log's memtable is active, the others are sealed."""
-    tables = open_tables(core.directory, manifest.version, core.cache)
+    salvage = core.options.recovery == "salvage"
+    promise = read_promise(core.directory)
+    if not salvage:
+        check_is_newest(core.directory, manifest, promise.manifest_number)
+    tables = _open_tables(core, manifest)
     replay = replay_logs(
         core.directory,
         manifest.oldest_log,
         core.new_memtable,
         last_sequence=manifest.version.last_sequence,
-        salvage=core.options.recovery == "salvage",
+        promised=promise.durable,
+        salvage=salvage,
         sync=sync,
     )
     state = State(replay.logs[0].memtable, (), tables)
@@ -208,6 +213,14 @@ def _replay(core: Core, manifest: Manifest, *, sync: bool) -> Replay:
     core.history = HistoryLink(state.active)
     core.epochs = ((sequence, decode_integer(state.get(EPOCH_KEY, sequence))),)
     return replay
+
+
+def _open_tables(core: Core, manifest: Manifest) -> TableSet:
+    """Open the tables that the manifest names; nobody else is there who could have removed one."""
+    try:
+        return open_tables(core.directory, manifest.version, core.cache)
+    except MissingFileError as missing:
+        raise CorruptionError(missing.path, 0, "the manifest names this table, but it is missing") from missing
 
 
 def _next_number(names: list[str], manifest: Manifest, old_page: OldPage) -> int:

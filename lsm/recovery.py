@@ -4,9 +4,10 @@ The chain begins with the log that the manifest names; each next log is the one 
 predecessor (of several, the highest number). A log with a successor ends where the successor says; the last one ends at
 its first break: a frame that is cut off, does not match its checksums or does not continue the sequence.
 
-Behind the break nothing counts. If any valid frame there, in this log or a later one, promises that the log was durable
-beyond the break, or a later header says that a damaged predecessor was, then acknowledged commits are missing: that is
-corruption, not a torn tail. Everything replayed is a prefix of the commit order, so nothing is ever in the middle lost.
+Behind the break nothing counts. Acknowledged commits are missing, which is corruption and no torn tail, if anything
+says that more was durable: a valid frame there, in this log or a later one; the header of a later log about its
+predecessor; a record of SHARED; or a later log that a crash cannot have left (`_is_foreign`). Everything replayed is a
+prefix of the commit order, so nothing is ever in the middle lost.
 
 Nothing is changed here: no file is truncated, copied or written. The files are synced before they are believed, since
 a killed process may have left bytes in the page cache that were never durable.
@@ -24,8 +25,11 @@ from lsm.filenames import log_name, parse_name
 from lsm.memtable import Memtable
 from lsm.version import LogReference
 from lsm.write_ahead_log.header import LOG_HEADER_BYTES, LogHeader
-from lsm.write_ahead_log.reader import LogReader, promise_beyond, read_headers, read_log_header
+from lsm.write_ahead_log.reader import LogReader, has_frames, promise_beyond, read_headers, read_log_header
 from lsm.write_ahead_log.writer import LogWriter
+
+Position = tuple[int, int]
+"""A place in the logs: number of a log, offset in it."""
 
 
 class ReplayedLog(NamedTuple):
@@ -37,13 +41,21 @@ class ReplayedLog(NamedTuple):
 
 
 class Break(NamedTuple):
-    """Where the valid log ends although more bytes follow."""
+    """Where the valid log ends although more bytes follow, or should follow.
+
+    `damage` tells which promise is broken, and where; None for a torn end.
+    """
 
     name: str
     offset: int
     reason: str
     dropped_bytes: int
-    promised: bool
+    damage: CorruptionError | None
+
+    @property
+    def promised(self) -> bool:
+        """Whether what is missing had been durable."""
+        return self.damage is not None
 
 
 class Replay(NamedTuple):
@@ -75,14 +87,16 @@ def replay_logs(
     new_memtable: Callable[[int], Memtable],
     *,
     last_sequence: int,
+    promised: Position,
     salvage: bool,
     sync: bool,
 ) -> Replay:
     """Replay the chain of logs that begins with `oldest`; every log becomes a memtable.
 
-    last_sequence: of the tables; the first log must continue it. sync: make the logs durable before reading them.
-    Raises `CorruptionError` naming file and offset when promised commits are missing (unless `salvage`), `FormatError`
-    for logs of a newer release, `StorageError` when reading fails.
+    last_sequence: of the tables; the first log must continue it. promised: the place up to which SHARED says that the
+    logs were durable. sync: make the logs durable before reading them. Raises `CorruptionError` naming file and offset
+    when promised commits are missing (unless `salvage`), `FormatError` for logs of a newer release, `StorageError` when
+    reading fails.
     """
     files = _open_logs(directory, oldest)
     headers = read_headers(files)
@@ -96,9 +110,10 @@ def replay_logs(
         logs.append(_replay_one(reader, successor, new_memtable))
         end_wanted = reader.size_bytes if successor is None else successor.predecessor_end
         if reader.end < end_wanted or successor is None:
-            broken = _judge(reader, files, number)
-            if broken is not None and broken.promised and not salvage:
-                raise CorruptionError(reader.file.path, reader.end, broken.reason)
+            known = frozenset(headers[member].incarnation for member in chain[: place + 1])
+            broken = _judge(reader, {later: files[later] for later in files if later > number}, known, promised)
+            if broken is not None and broken.damage is not None and not salvage:
+                raise broken.damage
             return Replay(logs, broken, sync_failed)
     return Replay(logs, None, sync_failed)
 
@@ -156,20 +171,60 @@ def _replay_one(reader: LogReader, successor: LogHeader | None, new_memtable: Ca
     return ReplayedLog(writer, memtable, frame_count)
 
 
-def _judge(reader: LogReader, files: Mapping[int, File], number: int) -> Break | None:
-    """Say whether anything was dropped behind the end of log `number`, and whether it had been promised."""
+def _judge(
+    reader: LogReader, later: Mapping[int, File], incarnations: frozenset[int], promised: Position
+) -> Break | None:
+    """Say whether anything was dropped behind the end of the chain, and whether it had been promised.
+
+    reader: of the last log, at its end. later: the logs with higher numbers. incarnations: of the logs in the chain.
+    """
     dropped = max(reader.size_bytes - reader.end, 0)
-    promised = promise_beyond(reader.file, number, reader.end, start=reader.end) is not None
-    for other in sorted(files):
-        if other > number:
-            dropped += max(files[other].size() - LOG_HEADER_BYTES, 0)
-            promised = promised or _promises(files[other], number, reader.end)
-    if not dropped and not promised:
+    dropped += sum(max(file.size() - LOG_HEADER_BYTES, 0) for file in later.values())
+    damage = _broken_promise(reader, later, promised)
+    if damage is None:
+        foreign = (number for number in sorted(later) if _is_foreign(later[number], number, incarnations))
+        damage = next((_uncontinued(reader, later[number]) for number in foreign), None)
+    if not dropped and damage is None:
         return None
-    reason = reader.reason or "the logs after it do not continue it"
-    if promised:
-        reason += "; a later frame says that the log was durable beyond this place"
-    return Break(log_name(number), reader.end, reason, dropped, promised)
+    reason = damage.reason if damage is not None else reader.reason or "the logs after it do not continue it"
+    return Break(log_name(reader.header.number), reader.end, reason, dropped, damage)
+
+
+def _broken_promise(reader: LogReader, later: Mapping[int, File], promised: Position) -> CorruptionError | None:
+    """Return the damage if a frame, a header or SHARED says that the logs were durable beyond the end of the chain."""
+    path, number, end = reader.file.path, reader.header.number, reader.end
+    if promise_beyond(reader.file, number, end, start=end) is not None:
+        reason = f"{reader.reason}; a later frame says that the log was durable beyond this place"
+        return CorruptionError(path, end, reason)
+    for other in sorted(later):
+        if _promises(later[other], number, end):
+            if reader.reason:
+                reason = f"{reader.reason}; {log_name(other)} says that the log was durable beyond this place"
+                return CorruptionError(path, end, reason)
+            return _uncontinued(reader, later[other])
+    if promised <= (number, end):
+        return None
+    if promised[0] == number or reader.reason:
+        reason = reader.reason or "the log ends here"
+        return CorruptionError(path, end, f"{reason}; SHARED says that it was durable up to {promised[1]}")
+    if promised[0] in later:
+        return _uncontinued(reader, later[promised[0]])
+    missing = f"{path.rpartition('/')[0]}/{log_name(promised[0])}"
+    return CorruptionError(missing, 0, "SHARED says that this log was durable, but it is missing")
+
+
+def _uncontinued(reader: LogReader, file: File) -> CorruptionError:
+    """Return what is wrong with a log that should continue the last one of the chain, which is whole."""
+    try:
+        header = read_log_header(file)
+    except CorruptionError as damage:
+        return damage
+    wanted = log_name(reader.header.number)
+    return CorruptionError(
+        file.path,
+        0,
+        f"log {header.number} continues {log_name(header.predecessor_number)}, but the last one is {wanted}",
+    )
 
 
 def _promises(file: File, number: int, end: int) -> bool:
@@ -181,3 +236,17 @@ def _promises(file: File, number: int, end: int) -> bool:
     except CorruptionError:
         return False
     return header.predecessor_durable and (header.predecessor_number, header.predecessor_end) > (number, end)
+
+
+def _is_foreign(file: File, number: int, incarnations: frozenset[int]) -> bool:
+    """Tell whether a log outside of the chain cannot have been left by a crash.
+
+    A crash leaves logs of the chain's incarnations, whose predecessor was never durable, and the log of a recovery that
+    did not come to its end, which has no frames. What is left is a log of another database, another one of ours under
+    a wrong number, or one whose predecessor somebody removed.
+    """
+    try:
+        header = read_log_header(file)
+    except CorruptionError:
+        return False
+    return header.number != number or (header.incarnation not in incarnations and has_frames(file, header.identity))

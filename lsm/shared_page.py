@@ -1,7 +1,9 @@
 """The page that all processes with the directory open see at once: where the log ends and what state it is in.
 
-Nothing in it is relied on for durability: recovery rebuilds it and believes only two things, the marks for a sync under
-way and for a failed one, and those only in the same boot of the machine. It makes things cheap, not right.
+Nothing in it is relied on for durability: recovery rebuilds it and believes the marks for a sync under way and for a
+failed one, and those only in the same boot of the machine. It makes things cheap, not right. What its records promise
+(that a manifest was live, that a log was on the disk up to a place) was true before the record was written and is true
+ever after, so a directory that shows less is damaged; a page that is lost, old or damaged promises less.
 
     page     := magic version boot_id zeros...            4096 bytes, written in full and synced by recovery
                 dirty poison request at their offsets
@@ -27,9 +29,12 @@ import struct
 from typing import NamedTuple
 
 from lsm.checksum import checksum
-from lsm.environment import Environment, File, SharedMemory, write_all
+from lsm.environment import Directory, Environment, File, SharedMemory, write_all
+from lsm.errors import MissingFileError
+from lsm.filenames import SHARED
 
 PAGE_BYTES = 4096
+_LARGEST_NUMBER = (1 << 62) - 1
 _MAGIC = b"LDBSHARE"
 _VERSION = 1
 _HEADER = struct.Struct("<8sI4x16s")
@@ -101,6 +106,15 @@ class SharedPage:
         self._memory.close()
 
 
+class Promise(NamedTuple):
+    """What the disk held for certain when a record was written; (0, 0) and 0 when nothing is known."""
+
+    manifest_number: int = 0
+    """This manifest was live: CURRENT, or the one after it, named it."""
+    durable: tuple[int, int] = (0, 0)
+    """(log number, offset): everything before this place was on the disk."""
+
+
 class OldPage(NamedTuple):
     """What recovery takes from the page of the incarnation before."""
 
@@ -148,6 +162,22 @@ def read_records(file: File) -> list[Record]:
     return _records(file.read_at(0, PAGE_BYTES).ljust(PAGE_BYTES, b"\x00"))
 
 
+def read_promise(directory: Directory) -> Promise:
+    """Return what the page of a directory promises; nothing when there is no page that can be read."""
+    try:
+        file = directory.open(SHARED, "read")
+    except MissingFileError:
+        return Promise()
+    try:
+        records = read_records(file)
+    finally:
+        file.close()
+    return Promise(
+        max((record.manifest_number for record in records), default=0),
+        max(((record.durable_log, record.durable_offset) for record in records), default=(0, 0)),
+    )
+
+
 def _records(page: bytes) -> list[Record]:
     parsed = [_parse_record(page[offset : offset + _RECORD_BYTES]) for offset in _RECORDS]
     return [Record(*fields[1:10]) for fields in sorted(fields for fields in parsed if fields is not None)]
@@ -157,4 +187,5 @@ def _parse_record(data: bytes) -> tuple[int, ...] | None:
     if _CRC.unpack_from(data, _FIELDS.size)[0] != checksum(data[: _FIELDS.size]):
         return None
     fields: tuple[int, ...] = _FIELDS.unpack_from(data)
-    return fields if fields[10] == _VERSION else None
+    # No number ever gets that large; one that did would be given out, and could not be written back.
+    return fields if fields[10] == _VERSION and max(fields[2:10]) <= _LARGEST_NUMBER else None

@@ -15,10 +15,12 @@ from lsm.environment import Directory, Environment, File, PathLike, path_text
 from lsm.errors import CorruptionError, MissingFileError, NotADatabaseError
 from lsm.filenames import manifest_name, table_name
 from lsm.install import Installer
-from lsm.manifest import Manifest, read_current, read_manifest
+from lsm.live_manifest import check_is_newest, read_live_manifest
+from lsm.manifest import Manifest, read_manifest
 from lsm.memtable import Memtable
 from lsm.posix import PosixEnvironment
 from lsm.recovery import replay_logs
+from lsm.shared_page import read_promise
 from lsm.sstable.reader import TableReader
 from lsm.version import TableMetadata
 from lsm.write_ahead_log.reader import LogReader
@@ -121,20 +123,26 @@ def _verify_directory(environment: Environment, directory: Directory) -> Verific
 def _check_manifests(directory: Directory, findings: _Findings) -> Manifest | None:
     """Check CURRENT, the live manifest and the one before it; return the live one if it can be read."""
     try:
-        current = read_current(directory)
-        if current is None:
+        manifest = read_live_manifest(directory)
+        if manifest is None:
             return None
-        manifest = read_manifest(directory, *current)
         findings.size_bytes += _size(directory, manifest_name(manifest.number))
-        if manifest.previous_number is not None and manifest_name(manifest.previous_number) in directory.names():
-            read_manifest(directory, manifest.previous_number, None)
+        check_is_newest(directory, manifest, read_promise(directory).manifest_number)
     except CorruptionError as damage:
         findings.damage.append(damage)
         return None
-    except MissingFileError as missing:
-        findings.damage.append(CorruptionError(missing.path, 0, "CURRENT names this manifest, but it is missing"))
-        return None
+    _check_previous(directory, manifest, findings)
     return manifest
+
+
+def _check_previous(directory: Directory, manifest: Manifest, findings: _Findings) -> None:
+    """Check the manifest before the live one, which is kept for repair, if it is there."""
+    if manifest.previous_number is None or manifest_name(manifest.previous_number) not in directory.names():
+        return
+    try:
+        read_manifest(directory, manifest.previous_number, None)
+    except CorruptionError as damage:
+        findings.damage.append(damage)
 
 
 def _size(directory: Directory, name: str) -> int:
@@ -185,6 +193,7 @@ def _check_logs(environment: Environment, directory: Directory, manifest: Manife
             manifest.oldest_log,
             lambda number: Memtable(number, environment.lock()),
             last_sequence=manifest.version.last_sequence,
+            promised=read_promise(directory).durable,
             salvage=False,
             sync=False,
         )

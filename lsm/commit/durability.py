@@ -29,6 +29,8 @@ def make_durable_locked(core: Core, log: LogWriter, end: int) -> None:
     core.names_unsynced = False
     log.durable_end = end
     core.durable = (log.number, end)
+    with suppress(StorageError):  # a later frame will make the same promise
+        core.publish_locked()
 
 
 def sync_logs(core: Core) -> None:

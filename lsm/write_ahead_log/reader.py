@@ -119,6 +119,11 @@ def promise_beyond(file: File, log: int, offset: int, *, start: int) -> tuple[in
     return None
 
 
+def has_frames(file: File, identity: int) -> bool:
+    """Tell whether a log with this identity holds any valid frame header."""
+    return any(True for _ in _frame_headers(file, identity, LOG_HEADER_BYTES))
+
+
 def _possible_identities(file: File) -> list[int]:
     """Return what may be the identity of the log: as its header has it, and as its first frame has it."""
     found: list[int] = []

@@ -17,7 +17,7 @@ from lsm.memtable import Memtable
 from lsm.recovery import Replay, find_chain, replay_logs
 from lsm.testing import Call, Fault, SimulatedFileSystem
 from lsm.version import LogReference
-from lsm.write_ahead_log.header import LOG_HEADER_BYTES, LogHeader
+from lsm.write_ahead_log.header import LOG_HEADER_BYTES, LogHeader, encode_log_header
 from lsm.write_batch import WriteBatch
 from tests.support.logs import LogBytes, new_directory, put_batch, write_logs
 
@@ -27,6 +27,7 @@ def replay(
     oldest: LogBytes,
     *,
     last_sequence: int = 0,
+    promised: tuple[int, int] = (0, 0),
     salvage: bool = False,
     sync: bool = False,
 ) -> Replay:
@@ -36,6 +37,7 @@ def replay(
         LogReference(oldest.number, oldest.identity),
         lambda number: Memtable(number, threading.Lock()),
         last_sequence=last_sequence,
+        promised=promised,
         salvage=salvage,
         sync=sync,
     )
@@ -242,7 +244,8 @@ def test_a_missing_log_in_the_middle(promised: str) -> None:
     else:
         with pytest.raises(CorruptionError) as caught:
             replayed([first, last])
-        assert (caught.value.path, caught.value.offset) == ("/data/000001.wal", first.end)
+        assert (caught.value.path, caught.value.offset) == ("/data/000003.wal", 0)
+        assert "continues 000002.wal, but the last one is 000001.wal" in caught.value.reason
 
 
 def test_a_log_of_the_chain_whose_header_is_damaged() -> None:
@@ -250,8 +253,48 @@ def test_a_log_of_the_chain_whose_header_is_damaged() -> None:
     first = LogBytes(1).put(b"a")
     second = LogBytes(2, after=first).put(b"b").put(b"c", promise=(2, LOG_HEADER_BYTES + 10))
     second.content = second.content[:20] + b"?" + second.content[21:]
-    with pytest.raises(CorruptionError, match="durable beyond"):
+    with pytest.raises(CorruptionError, match="checksum of the log header") as caught:
         replayed([first, second])
+    assert caught.value.path == "/data/000002.wal"
+
+
+@pytest.mark.parametrize("place", ["beyond the frames", "in a missing log"])
+def test_shared_promises_more_than_is_there(place: str) -> None:
+    """A log cut between two frames, and the newest log taken away, look whole; SHARED knows better."""
+    first = LogBytes(1).put(b"a")
+    directory = new_directory()
+    first.write(directory)
+    promised = (1, first.end + 1) if place == "beyond the frames" else (2, LOG_HEADER_BYTES)
+
+    assert keys(replay(directory, first, promised=(1, first.end))) == [[b"a"]]
+    with pytest.raises(CorruptionError, match="SHARED says") as caught:
+        replay(directory, first, promised=promised)
+    assert caught.value.path == f"/data/{log_name(promised[0])}"
+    salvaged = replay(directory, first, promised=promised, salvage=True)
+    assert keys(salvaged) == [[b"a"]]
+    assert salvaged.broken is not None
+    assert salvaged.broken.promised
+
+
+@pytest.mark.parametrize("foreign", ["of another database", "under a wrong number", "left by a recovery"])
+def test_a_log_that_no_crash_can_have_left(foreign: str) -> None:
+    """It stands where a log of the chain was; only one without frames can be the begin of an unfinished recovery."""
+    first = LogBytes(1).put(b"a")
+    other = LogBytes(3 if foreign == "under a wrong number" else 2)
+    other.header = other.header._replace(incarnation=7)
+    other.content = encode_log_header(other.header)
+    if foreign != "left by a recovery":
+        other.put(b"z")
+    directory = new_directory()
+    first.write(directory)
+    directory.open(log_name(2), "create").write_at(0, other.content)
+
+    if foreign == "left by a recovery":
+        assert keys(replay(directory, first)) == [[b"a"]]
+    else:
+        with pytest.raises(CorruptionError, match=r"but the last one is 000001\.wal") as caught:
+            replay(directory, first)
+        assert caught.value.path == "/data/000002.wal"
 
 
 def test_a_sequence_that_does_not_go_on_is_a_break() -> None:

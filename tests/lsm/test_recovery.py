@@ -2,58 +2,19 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Sequence
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lsm.checksum import checksum
-from lsm.environment import Directory
 from lsm.errors import CorruptionError, FormatError
 from lsm.filenames import log_name
-from lsm.memtable import Memtable
-from lsm.recovery import Replay, find_chain, replay_logs
+from lsm.recovery import find_chain
 from lsm.testing import Call, Fault, SimulatedFileSystem
 from lsm.version import LogReference
-from lsm.write_ahead_log.header import LOG_HEADER_BYTES, LogHeader, encode_log_header
+from lsm.write_ahead_log.header import LOG_HEADER_BYTES, LogHeader
 from lsm.write_batch import WriteBatch
-from tests.support.logs import LogBytes, new_directory, put_batch, write_logs
-
-
-def replay(
-    directory: Directory,
-    oldest: LogBytes,
-    *,
-    last_sequence: int = 0,
-    promised: tuple[int, int] = (0, 0),
-    salvage: bool = False,
-    sync: bool = False,
-) -> Replay:
-    """Replay the logs of a directory."""
-    return replay_logs(
-        directory,
-        LogReference(oldest.number, oldest.identity),
-        lambda number: Memtable(number, threading.Lock()),
-        last_sequence=last_sequence,
-        promised=promised,
-        salvage=salvage,
-        sync=sync,
-    )
-
-
-def keys(found: Replay) -> list[list[bytes]]:
-    """Return the keys in the memtable of each log."""
-    return [[key for run, _ in log.memtable.runs(None, None, 1 << 60) for key in run] for log in found.logs]
-
-
-def replayed(logs: Sequence[LogBytes], *, salvage: bool = False) -> Replay:
-    """Write logs and replay them from the first one."""
-    directory = new_directory()
-    write_logs(directory, logs)
-    return replay(directory, logs[0], salvage=salvage)
-
+from tests.support.logs import LogBytes, keys, new_directory, put_batch, replay, replayed, write_logs
 
 # Which logs count.
 
@@ -256,45 +217,6 @@ def test_a_log_of_the_chain_whose_header_is_damaged() -> None:
     with pytest.raises(CorruptionError, match="checksum of the log header") as caught:
         replayed([first, second])
     assert caught.value.path == "/data/000002.wal"
-
-
-@pytest.mark.parametrize("place", ["beyond the frames", "in a missing log"])
-def test_shared_promises_more_than_is_there(place: str) -> None:
-    """A log cut between two frames, and the newest log taken away, look whole; SHARED knows better."""
-    first = LogBytes(1).put(b"a")
-    directory = new_directory()
-    first.write(directory)
-    promised = (1, first.end + 1) if place == "beyond the frames" else (2, LOG_HEADER_BYTES)
-
-    assert keys(replay(directory, first, promised=(1, first.end))) == [[b"a"]]
-    with pytest.raises(CorruptionError, match="SHARED says") as caught:
-        replay(directory, first, promised=promised)
-    assert caught.value.path == f"/data/{log_name(promised[0])}"
-    salvaged = replay(directory, first, promised=promised, salvage=True)
-    assert keys(salvaged) == [[b"a"]]
-    assert salvaged.broken is not None
-    assert salvaged.broken.promised
-
-
-@pytest.mark.parametrize("foreign", ["of another database", "under a wrong number", "left by a recovery"])
-def test_a_log_that_no_crash_can_have_left(foreign: str) -> None:
-    """It stands where a log of the chain was; only one without frames can be the begin of an unfinished recovery."""
-    first = LogBytes(1).put(b"a")
-    other = LogBytes(3 if foreign == "under a wrong number" else 2)
-    other.header = other.header._replace(incarnation=7)
-    other.content = encode_log_header(other.header)
-    if foreign != "left by a recovery":
-        other.put(b"z")
-    directory = new_directory()
-    first.write(directory)
-    directory.open(log_name(2), "create").write_at(0, other.content)
-
-    if foreign == "left by a recovery":
-        assert keys(replay(directory, first)) == [[b"a"]]
-    else:
-        with pytest.raises(CorruptionError, match=r"but the last one is 000001\.wal") as caught:
-            replay(directory, first)
-        assert caught.value.path == "/data/000002.wal"
 
 
 def test_a_sequence_that_does_not_go_on_is_a_break() -> None:

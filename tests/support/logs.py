@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 
 from lsm.environment import Directory, File
 from lsm.filenames import log_name
+from lsm.memtable import Memtable
+from lsm.recovery import Replay, replay_logs
 from lsm.testing import SimulatedFileSystem
+from lsm.version import LogReference
 from lsm.write_ahead_log.frame import encode_frame
 from lsm.write_ahead_log.header import LOG_HEADER_BYTES, LogHeader, encode_log_header
 from lsm.write_batch import WriteBatch, encode_batch
@@ -85,3 +89,36 @@ def write_logs(directory: Directory, logs: Sequence[LogBytes]) -> None:
     """Write several logs."""
     for log in logs:
         log.write(directory)
+
+
+def replay(
+    directory: Directory,
+    oldest: LogBytes,
+    *,
+    last_sequence: int = 0,
+    promised: tuple[int, int] = (0, 0),
+    salvage: bool = False,
+    sync: bool = False,
+) -> Replay:
+    """Replay the logs of a directory."""
+    return replay_logs(
+        directory,
+        LogReference(oldest.number, oldest.identity),
+        lambda number: Memtable(number, threading.Lock()),
+        last_sequence=last_sequence,
+        promised=promised,
+        salvage=salvage,
+        sync=sync,
+    )
+
+
+def keys(found: Replay) -> list[list[bytes]]:
+    """Return the keys in the memtable of each log."""
+    return [[key for run, _ in log.memtable.runs(None, None, 1 << 60) for key in run] for log in found.logs]
+
+
+def replayed(logs: Sequence[LogBytes], *, salvage: bool = False) -> Replay:
+    """Write logs and replay them from the first one."""
+    directory = new_directory()
+    write_logs(directory, logs)
+    return replay(directory, logs[0], salvage=salvage)

@@ -13,7 +13,7 @@ the names below are public; everything else may change.
 """
 
 from docs_layer.columns import Col, Key, Many, One, Ref
-from docs_layer.database import Database, open_db, table_from_catalog
+from docs_layer.database import Database, table_from_catalog
 from docs_layer.errors import (
     ClosedError,
     CommitUnknownError,
@@ -38,6 +38,7 @@ from docs_layer.errors import (
 from docs_layer.expressions import Assignment, Column, Expression, Order, RefColumn, Relation, Value
 from docs_layer.fields import auto, col, follow, index, inverse, ref
 from docs_layer.memory_store import MemoryStore
+from docs_layer.opening import open_db
 from docs_layer.query import Explanation, Query
 from docs_layer.tables import Table, asdict, from_dict, replace
 from docs_layer.transaction import Snapshot, Transaction

@@ -18,6 +18,7 @@ from docs_layer.catalog import Catalog, FieldEntry, IndexEntry, TableEntry
 from docs_layer.conditions import ColumnShape, Scope
 from docs_layer.definitions import STORED_KINDS, TYPES_BY_KIND, ColumnDefinition, TableDefinition
 from docs_layer.errors import SchemaError, ValidationError
+from docs_layer.fields import OnDelete
 from docs_layer.indexes import KEY_LIMIT_BYTES, IndexMaintainer, fixed_size_bytes, too_long
 from docs_layer.key_encoding import UnencodableError, component_decoder, component_encoder, tuple_encoder
 from docs_layer.key_paths import KeyPath, PathTerm
@@ -43,11 +44,14 @@ class Reference:
 class Referrer:
     """A column of some table that refers to this one, with the index that finds its rows."""
 
-    __slots__ = ("column", "decode_key", "index", "table")
+    __slots__ = ("column", "decode_key", "index", "on_delete", "table")
 
-    def __init__(self, table: str, column: ColumnShape, index: IndexMaintainer, key: KeyPath) -> None:
+    def __init__(
+        self, table: str, column: ColumnShape, on_delete: OnDelete, index: IndexMaintainer, key: KeyPath
+    ) -> None:
         self.table = table
         self.column = column
+        self.on_delete = on_delete
         self.index = index
         self.decode_key = key_decoder(key)
 
@@ -195,7 +199,7 @@ def _referrers(target: TableEntry, catalog: Catalog) -> list[Referrer]:
                 raise SchemaError("a reference has no index that begins with it", table=table.name, field=field.name)
             index = min(candidates, key=lambda one: one.state != "ready")
             maintainer = bound_index(table, index, shapes, key_terms)
-            found.append(Referrer(table.name, shapes[field.name], maintainer, key))
+            found.append(Referrer(table.name, shapes[field.name], field.on_delete, maintainer, key))
     return found
 
 

@@ -6,13 +6,13 @@ written together with a new epoch, and a handle whose catalog has another epoch 
 
 Bytes (msgpack maps from attribute names to values; unknown attributes are kept out by `format`):
 
-    header    catalog_header_key()         {"format": 1, "next_table": n}
+    header    catalog_header_key()         {"format": 2, "next_table": n}
     table     catalog_table_key(t)         TableEntry
     layout    catalog_layout_key(t, l)     LayoutEntry
     progress  index_build_key(t, i)        the last row key whose entry is built, raw
 
-Numbers on disk (format 1): tables, fields, indexes and layouts count from 1. A field's `default` never changes after
-it was written, because rows of older layouts and entries made from them depend on it.
+Attributes that have their default may be left out. Tables, fields, indexes and layouts count from 1. A field's
+`default` never changes after it was written, because rows of older layouts and entries made from them depend on it.
 
 `Catalog` is immutable and may be shared by any number of threads.
 """
@@ -29,6 +29,7 @@ import msgspec
 from typing_extensions import TypeVar
 
 from docs_layer.errors import CorruptionError, NoSuchTable, SchemaError
+from docs_layer.fields import OnDelete
 from docs_layer.keyspace import (
     catalog_header_key,
     catalog_layout_key,
@@ -38,8 +39,11 @@ from docs_layer.keyspace import (
 )
 from docs_layer.store import Reader, Transaction
 
-FORMAT: Final = 1
-"""Version of the catalog's and the rows' format. 1: the first one."""
+FORMAT: Final = 2
+"""Version of the catalog's and the rows' format, written with every change of the schema.
+
+1: the first one. 2: actions of references, indexes of more kinds, values out of line; all of 1 is read as it is.
+"""
 
 NULL_BYTES: Final = b"\xc0"
 """Null in msgpack."""
@@ -55,13 +59,14 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
     next_table: int = 1
 
 
-class FieldEntry(msgspec.Struct, frozen=True, kw_only=True):
+class FieldEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One column.
 
     Attributes:
         default: Msgpack of the value of rows that lack the column (older ones, and those of programs that do not
             know it), or None if no row may lack it.
         references: Number of the table it refers to, or None.
+        on_delete: What deleting the row it refers to does to its row.
     """
 
     number: int
@@ -70,16 +75,17 @@ class FieldEntry(msgspec.Struct, frozen=True, kw_only=True):
     nullable: bool
     default: bytes | None = None
     references: int | None = None
+    on_delete: OnDelete = "restrict"
 
 
-class IndexTermEntry(msgspec.Struct, frozen=True, kw_only=True):
+class IndexTermEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One column of an index, by field number."""
 
     field: int
     descending: bool = False
 
 
-class IndexEntry(msgspec.Struct, frozen=True, kw_only=True):
+class IndexEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One index; every writer maintains it in both states, only a ready one answers queries."""
 
     number: int
@@ -164,8 +170,8 @@ def load_catalog(reader: Reader) -> Catalog:
     """
     stored = reader.get(catalog_header_key())
     header = Header() if stored is None else _decode(catalog_header_key(), stored, Header)
-    if header.format != FORMAT:
-        raise SchemaError(f"the tables have format {header.format}; this version reads format {FORMAT}")
+    if not 1 <= header.format <= FORMAT:
+        raise SchemaError(f"the tables have format {header.format}; this version reads formats 1 to {FORMAT}")
     tables = {entry.name: entry for entry in _scan(reader, catalog_tables_range(), TableEntry)}
     layouts = {
         entry.number: tuple(_scan(reader, catalog_layouts_range(entry.number), LayoutEntry))

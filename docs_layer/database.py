@@ -1,4 +1,4 @@
-"""`open_db` and `Database`: wires store, catalog and verbs; every call on a database is a transaction of its own.
+"""`Database`: wires store, catalog and verbs; every call on a database is a transaction of its own.
 
 Owns retries: a call that meets a conflict is run again, after a random pause that doubles; a `with db.transaction()`
 block cannot be run again by the library, so there the conflict is raised (`db.run(function)` is the form that
@@ -14,25 +14,20 @@ snapshot); on a `Snapshot` 1.0 µs. Inserts: see `rows_write`.
 from __future__ import annotations
 
 import asyncio
-import random
 import threading
-import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from os import PathLike
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Self
 
 from typing_extensions import TypeVar
 
 from docs_layer.bound_tables import BoundTable
-from docs_layer.catalog import write_header, write_layout, write_table
 from docs_layer.cursor import View
 from docs_layer.errors import ConflictError, NotFoundError, TransactionError
 from docs_layer.expressions import Assignment
-from docs_layer.index_build import build_indexes
 from docs_layer.query import Query
-from docs_layer.schema_changes import plan_schema_change
+from docs_layer.retrying import DEFAULT_RETRIES, pause, pauses
 from docs_layer.schema_views import SchemaCache
 from docs_layer.sequences import Sequences
 from docs_layer.store import Store
@@ -42,99 +37,6 @@ from docs_layer.verification import VerificationReport, verify_tables
 
 Row = TypeVar("Row", bound=Table)
 Result = TypeVar("Result")
-
-DEFAULT_RETRIES: Final = 30
-FIRST_PAUSE_SECONDS: Final = 0.0005
-LONGEST_PAUSE_SECONDS: Final = 0.1
-SORT_MEMORY_BYTES: Final = 256 << 20
-
-
-def open_db(
-    path: str | PathLike[str] | Store,
-    tables: Sequence[type[Table]] = (),
-    options: Any = None,
-    *,
-    strict: bool = False,
-    sort_memory_bytes: int = SORT_MEMORY_BYTES,
-) -> Database:
-    """Open a database, and bring its stored schema to what the classes declare.
-
-    New tables, columns with a null or default, and indexes are added; an index over rows that are there is built
-    before this returns. Nothing that is stored is taken away.
-
-    Args:
-        path: Directory of the embedded engine, made if it is missing; or a `Store` such as `MemoryStore()`.
-        tables: The table classes of the program.
-        options: `lsm.Options` of the embedded engine.
-        strict: Refuse queries that would read a whole table (`IndexRequiredError`); meant for tests.
-        sort_memory_bytes: What one sort may use where no index gives the order. Default: 256 MiB.
-
-    Raises:
-        SchemaError: A class that cannot be used, or that stored rows cannot follow; names table and field.
-
-    Errors of the engine's files pass unchanged: `lsm.LockedError` (open in another process), `lsm.StorageError`, ...
-    """
-    cache = SchemaCache(tables)
-    store = _open_store(path, options)
-    try:
-        _apply_schema(store, cache)
-        for table in tables:
-            build_indexes(store, cache, table)
-    except BaseException:
-        if store is not path:
-            store.close()
-        raise
-    return Database(store, cache, strict=strict, sort_memory_bytes=sort_memory_bytes)
-
-
-def _open_store(path: str | PathLike[str] | Store, options: Any) -> Store:
-    if isinstance(path, (str, PathLike)):
-        from docs_layer.embedded_store import EmbeddedStore  # noqa: PLC0415 - programs in memory never load the engine
-
-        return EmbeddedStore(path, options)
-    return path
-
-
-def _apply_schema(store: Store, cache: SchemaCache) -> None:
-    """Write what the classes add, in one transaction with a new epoch; write nothing if there is nothing to add."""
-    with store.snapshot() as snapshot:
-        if not plan_schema_change(cache.view(snapshot).catalog, cache.definitions).tables:
-            return
-    for pause in _pauses(DEFAULT_RETRIES):
-        transaction = store.transaction()
-        try:
-            change = plan_schema_change(cache.view(transaction).catalog, cache.definitions)
-            if not change.tables:
-                return
-            write_header(transaction, change.header)
-            for entry in change.tables:
-                write_table(transaction, entry)
-            for layout in change.layouts:
-                write_layout(transaction, layout)
-            transaction.bump_epoch()
-            transaction.commit()
-        except ConflictError:
-            _sleep(pause)
-        else:
-            return
-        finally:
-            transaction.rollback()
-
-
-def _pauses(retries: int) -> Iterator[float | None]:
-    """Give the longest pause after each try; None after the last."""
-    longest = FIRST_PAUSE_SECONDS
-    for _ in range(retries):
-        yield longest
-        longest = min(longest * 2, LONGEST_PAUSE_SECONDS)
-    yield None
-
-
-def _sleep(longest: float | None) -> None:
-    """Sleep a random part of the longest pause, so that rivals part; raise the error at hand after the last try."""
-    if longest is None:
-        raise  # noqa: PLE0704 - called where a conflict is being handled
-    time.sleep(random.uniform(0, longest))  # noqa: S311 - a pause, not a secret
 
 
 class Database:
@@ -156,7 +58,7 @@ class Database:
         self.sequences = Sequences(store)
         self._cache = cache
         self._open_lock = threading.Lock()
-        self._open: dict[object, int] = {}  # owner to its open transactions, guarded by _open_lock
+        self._open: dict[object, Transaction] = {}  # owner to its open transaction, guarded by _open_lock
 
     @property
     def recovery(self) -> Any:
@@ -204,9 +106,17 @@ class Database:
         """Insert or replace a row in a transaction of its own; see `Transaction.upsert`."""
         return self._write(lambda transaction: transaction.upsert(row))
 
+    def replace(self, row: Row) -> Row:
+        """Set all columns of a row that is there, in a transaction of its own; see `Transaction.replace`."""
+        return self._write(lambda transaction: transaction.replace(row))
+
     def delete(self, table: type[Row], key: Any) -> bool:
         """Delete a row in a transaction of its own; see `Transaction.delete`."""
         return self._write(lambda transaction: transaction.delete(table, key))
+
+    def truncate(self, table: type[Row], *, cascade: bool = False) -> None:
+        """Delete all rows of a table, in a transaction of its own; see `Transaction.truncate`."""
+        self._write(lambda transaction: transaction.truncate(table, cascade=cascade))
 
     def run(self, function: Callable[[Transaction], Result], *, retries: int = DEFAULT_RETRIES) -> Result:
         """Run a function in a transaction and commit; on a conflict run it again, after a random pause.
@@ -221,7 +131,8 @@ class Database:
         """
 
         def guarded(transaction: Transaction) -> Result:
-            owner = self._register()
+            owner = _owner()
+            self._register(owner, transaction)
             try:
                 return function(transaction)
             finally:
@@ -231,6 +142,8 @@ class Database:
 
     def transaction(self, *, sync: bool | None = None) -> TransactionBlock:
         """Give a context manager for calls that happen together or not at all: `with db.transaction() as tx:`.
+
+        Inside of another one of the same thread or task it is a savepoint; see `TransactionBlock`.
 
         Args:
             sync: Whether the commit must survive a power loss before the block is left; None for the store's default.
@@ -288,42 +201,43 @@ class Database:
             yield View(snapshot, self._cache.view(snapshot).table(table), is_live=False)
 
     def _begin(self) -> Begun:
-        """Begin a transaction that belongs to the running task or thread."""
+        """Begin a transaction that belongs to the running task or thread, or a savepoint inside of the one it has."""
+        owner = _owner()
+        outer = self._open.get(owner)
+        if outer is not None:
+            return outer.nested(owner)
         started = self.store.transaction()
         try:
             transaction = Transaction(self, started, self._cache.view(started))
         except BaseException:
             started.rollback()
             raise
-        return Begun(transaction, started, self._register())
+        self._register(owner, transaction)
+        return Begun(transaction, started, owner)
 
-    def _register(self) -> object:
-        """Remember that the running task or thread has an open transaction; return which one it is."""
-        owner = _owner()
+    def _register(self, owner: object, transaction: Transaction) -> None:
+        """Remember that a task or thread has an open transaction."""
         with self._open_lock:
-            self._open[owner] = self._open.get(owner, 0) + 1
-        return owner
+            self._open[owner] = transaction
 
     def _unregister(self, owner: object) -> None:
-        """Forget one open transaction, wherever it is ended."""
+        """Forget an open transaction, wherever it is ended."""
         with self._open_lock:
-            self._open[owner] -= 1
-            if not self._open[owner]:
-                del self._open[owner]
+            del self._open[owner]
 
     def _write(self, function: Callable[[Transaction], Result], retries: int = DEFAULT_RETRIES) -> Result:
         if self._open and _owner() in self._open:
             raise TransactionError(
                 "this thread or task has an open transaction: write with it (tx.insert, ...), not with the database"
             )
-        for pause in _pauses(retries):
+        for longest in pauses(retries):
             started = self.store.transaction()
             try:
                 result = function(Transaction(self, started, self._cache.view(started)))
                 started.commit()
             except ConflictError:
                 started.rollback()
-                _sleep(pause)
+                pause(longest)
             except BaseException:
                 started.rollback()
                 raise

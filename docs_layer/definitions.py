@@ -197,6 +197,8 @@ def _read_column(
     references = None
     if marker.role == "reference":
         references = _target_name(table, name, marker.target, tables)
+        if options.on_delete == "set_null" and not nullable:
+            raise SchemaError('on_delete="set_null" needs a reference that may be null', table=table, field=name)
     return ColumnDefinition(name, kind, nullable, annotation, bare, default, references, options)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal, overload
+from typing import TYPE_CHECKING, Any, Final, Literal, get_args, overload
 
 from typing_extensions import TypeVar
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from docs_layer.columns import Col, Ref
 
 Kind = TypeVar("Kind")
+OnDelete = Literal["restrict", "cascade", "set_null"]
+"""What happens to rows that refer to a row that is deleted."""
 MISSING: Final = object()
 """Stands for "no default", since None is one."""
 
@@ -32,6 +34,7 @@ class FieldOptions:
     check: Callable[[Any], bool] | None = None
     time_zone: bool = True
     is_reference: bool = False
+    on_delete: OnDelete = "restrict"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,20 +113,24 @@ def auto() -> Any:
 
 
 @overload
-def ref(*, default: Kind, unique: bool = ..., on_delete: Literal["restrict"] = ...) -> Ref[Any, Kind]: ...
+def ref(*, default: Kind, unique: bool = ..., on_delete: OnDelete = ...) -> Ref[Any, Kind]: ...
 @overload
-def ref(*, unique: bool = ..., on_delete: Literal["restrict"] = ...) -> Any: ...
-def ref(*, default: Any = MISSING, unique: bool = False, on_delete: Literal["restrict"] = "restrict") -> Any:
+def ref(*, unique: bool = ..., on_delete: OnDelete = ...) -> Any: ...
+def ref(*, default: Any = MISSING, unique: bool = False, on_delete: OnDelete = "restrict") -> Any:
     """Give a reference options; its rows are indexed by it in any case.
 
     Args:
         default: Value of new rows that do not name one.
         unique: At most one row may refer to a row of the other table.
-        on_delete: "restrict" refuses to delete a row that is still referred to.
+        on_delete: What deleting the other row does: "restrict" refuses it while rows refer to it, "cascade" deletes
+            them as well, "set_null" makes their references null (which the column must allow).
+
+    Raises:
+        ValueError: Another `on_delete`.
     """
-    if on_delete != "restrict":
-        raise ValueError(f'on_delete is "restrict", not {on_delete!r}')
-    return FieldOptions(default=default, unique=unique, is_reference=True)
+    if on_delete not in get_args(OnDelete):
+        raise ValueError(f'on_delete is "restrict", "cascade" or "set_null", not {on_delete!r}')
+    return FieldOptions(default=default, unique=unique, is_reference=True, on_delete=on_delete)
 
 
 def inverse(column: str, *, init: Literal[False] = False) -> Any:  # noqa: ARG001 - tells checkers: no argument

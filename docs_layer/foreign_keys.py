@@ -7,12 +7,13 @@ one that refers and one that deletes, at most one commits. Both checks run at th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 from docs_layer.bound_tables import BoundTable, Reference, Referrer
+from docs_layer.conditions import VALUE_SET
 from docs_layer.errors import ForeignKeyViolation
-from docs_layer.intervals import point
+from docs_layer.intervals import IntervalSet, point
 from docs_layer.key_encoding import component_encoder
 from docs_layer.key_paths import fit_path
 from docs_layer.store import Transaction
@@ -61,7 +62,7 @@ def require_parents(transaction: Transaction, parents: Parents) -> None:
 
 
 def require_no_referrers(transaction: Transaction, table: BoundTable, keys: Sequence[Any]) -> None:
-    """Check that no row refers to deleted ones any more.
+    """Check that no row refers to deleted ones by "restrict" any more.
 
     Args:
         transaction: The transaction, after the writes of the call.
@@ -74,20 +75,33 @@ def require_no_referrers(transaction: Transaction, table: BoundTable, keys: Sequ
     Cost: one short scan for each key and each column that refers to the table.
     """
     for referrer in table.referrers:
+        if referrer.on_delete != "restrict":
+            continue
         for key in keys:
-            found = _find_referrers(transaction, referrer, key)
+            found = list(find_referrers(transaction, referrer, key, NAMED_REFERRERS))
             if found:
                 named = [referrer.decode_key(primary) for primary in found]
                 raise ForeignKeyViolation(referrer.table, referrer.column.name, table.name, key, named)
 
 
-def _find_referrers(transaction: Transaction, referrer: Referrer, key: Any) -> list[bytes]:
-    """Return the encoded primary keys of at most ten rows whose column holds the key."""
+def find_referrers(transaction: Transaction, referrer: Referrer, key: Any, limit: int | None = None) -> Iterator[bytes]:
+    """Give the encoded primary keys of the rows whose column holds a key, at most `limit` of each range; validated."""
     encoded = component_encoder(referrer.column.kind)(key)
-    fit = fit_path(referrer.index.path, {referrer.column: point(encoded, key)})
+    return _find(transaction, referrer, point(encoded, key), limit)
+
+
+def find_any_referrer(transaction: Transaction, referrer: Referrer) -> bytes | None:
+    """Give the encoded primary key of one row that refers to any other, or None; validated."""
+    return next(_find(transaction, referrer, VALUE_SET, 1), None)
+
+
+def _find(transaction: Transaction, referrer: Referrer, values: IntervalSet, limit: int | None) -> Iterator[bytes]:
+    fit = fit_path(referrer.index.path, {referrer.column: values})
     primary_of = referrer.index.primary_of
-    found = [primary_of(whole, value) for whole in fit.keys if (value := transaction.get(whole)) is not None]
+    for whole in fit.keys:
+        value = transaction.get(whole)
+        if value is not None:
+            yield primary_of(whole, value)
     for start, stop in fit.ranges:
-        for chunk in transaction.scan(start, stop, limit=NAMED_REFERRERS):
-            found += map(primary_of, chunk.keys, chunk.values)
-    return found
+        for chunk in transaction.scan(start, stop, limit=limit):
+            yield from map(primary_of, chunk.keys, chunk.values)

@@ -133,8 +133,9 @@ def _give_up(store: Store, cache: SchemaCache, table: type[Table], number: int) 
 
 def _not_unique(table: BoundTable, index: IndexMaintainer, duplicates: list[tuple[Any, Any]]) -> SchemaError:
     rows = ", ".join(f"{one!r} and {other!r}" for one, other in duplicates)
+    columns = ", ".join(term.column.name for term in index.path.terms)
     return SchemaError(
-        f"({', '.join(index.columns)}) cannot be unique: the same values are in the rows {rows}",
+        f"({columns}) cannot be unique: the same values are in the rows {rows}",
         table=table.name,
         field=index.path.name,
     )

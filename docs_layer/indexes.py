@@ -45,24 +45,26 @@ class IndexMaintainer:
 
     Attributes:
         path: Where its entries lie and in which order.
-        columns: Names of its columns.
+        columns: Names of the columns that its entries are made from.
         is_ready: False while it is being built: then it answers no queries, and a unique entry may name another row.
         entry: From a row and its encoded primary key to its entry; raises `UnencodableError`.
+        entries: The same as a tuple of all entries of the row.
         primary_of: From an entry to the encoded primary key; raises `MalformedKeyError`.
     """
 
-    __slots__ = ("columns", "entry", "is_ready", "path", "primary_of")
+    __slots__ = ("columns", "entries", "entry", "is_ready", "path", "primary_of")
 
     def __init__(self, path: KeyPath, *, is_ready: bool) -> None:
         self.path = path
-        self.columns = tuple(term.column.name for term in path.terms)
+        self.columns = frozenset(term.column.name for term in path.terms)
         self.is_ready = is_ready
         self.entry: Callable[[Any, bytes], Entry] = _entry_maker(path)
+        self.entries: Callable[[Any, bytes], tuple[Entry, ...]] = _single(self.entry)
         self.primary_of: Callable[[bytes, bytes], bytes] = _primary_finder(path)
 
     def values_of(self, row: Any) -> dict[str, object]:
         """Return the indexed values of a row by column name, for errors."""
-        return {name: getattr(row, name) for name in self.columns}
+        return {term.column.name: getattr(row, term.column.name) for term in self.path.terms}
 
     def refusal(self, table: str, row: Any) -> ValidationError:
         """Return the error for a row whose entry cannot be made; names the column."""
@@ -72,8 +74,15 @@ class IndexMaintainer:
                 component_encoder(term.column.kind, term.descending)(value)
             except UnencodableError as error:
                 return ValidationError(table, term.column.name, value, error.reason)
-        longest = max(self.columns, key=lambda name: len(repr(getattr(row, name))))
+        longest = max((term.column.name for term in self.path.terms), key=lambda name: len(repr(getattr(row, name))))
         return too_long(table, longest, getattr(row, longest), self.path.name)
+
+
+def _single(entry: Callable[[Any, bytes], Entry]) -> Callable[[Any, bytes], tuple[Entry, ...]]:
+    def entries(row: Any, primary: bytes) -> tuple[Entry, ...]:
+        return (entry(row, primary),)
+
+    return entries
 
 
 def too_long(table: str, column: str, value: object, path: str) -> ValidationError:

@@ -85,6 +85,12 @@ def large_values_prefix(table: int) -> bytes:
     return _table_prefix(table) + number_bytes(LARGE_VALUES_AREA)
 
 
+def large_values_range(table: int) -> tuple[bytes, bytes]:
+    """Give the range of all values of a table that are stored out of line."""
+    prefix = large_values_prefix(table)
+    return prefix, successor(prefix)
+
+
 def table_range(table: int) -> tuple[bytes, bytes]:
     """Give the range of everything a table owns outside the catalog: rows, entries, values stored out of line."""
     prefix = _table_prefix(table)

@@ -1,8 +1,9 @@
 """Classes against catalog: what must be written so that the stored schema holds what the classes declare.
 
 Owns the rules of what is compatible. Compatible are new tables, new columns with a null or a default, columns that
-become nullable, new indexes. Columns and indexes that a class does not name stay; a required one that it does not name
-is refused, since it could not insert. Pure functions: the decision is a value, `database` writes it.
+become nullable, another `on_delete`, new indexes. Columns and indexes that a class does not name stay; a required one
+that it does not name is refused, since it could not insert. Pure functions: the decision is a value, `opening` writes
+it.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 import msgspec
 
 from docs_layer.catalog import (
+    FORMAT,
     NULL_BYTES,
     Catalog,
     FieldEntry,
@@ -67,7 +69,8 @@ def plan_schema_change(catalog: Catalog, definitions: Sequence[TableDefinition])
         if stored is None or layout != catalog.layouts[stored.number][-1]:
             layouts.append(layout)
     _check_reference_kinds({entry.number: entry for entry in (*catalog.tables.values(), *tables)})
-    return SchemaChange(msgspec.structs.replace(catalog.header, next_table=next_table), tuple(tables), tuple(layouts))
+    header = msgspec.structs.replace(catalog.header, format=FORMAT, next_table=next_table)
+    return SchemaChange(header, tuple(tables), tuple(layouts))
 
 
 def check_compatible(definition: TableDefinition, stored: TableEntry, numbers: Mapping[str, int]) -> None:
@@ -150,6 +153,7 @@ def _field_entry(table: str, number: int, column: ColumnDefinition, numbers: Map
         nullable=column.nullable,
         default=default,
         references=_reference_number(column, numbers),
+        on_delete=column.options.on_delete,
     )
 
 
@@ -200,10 +204,7 @@ def _changed_table(definition: TableDefinition, stored: TableEntry, numbers: Map
     fields = []
     for field in stored.fields:
         column = definition.columns.get(field.name)
-        widened = column is not None and column.nullable and not field.nullable
-        fields.append(
-            msgspec.structs.replace(field, nullable=True, default=field.default or NULL_BYTES) if widened else field
-        )
+        fields.append(field if column is None else _changed_field(field, column))
     next_field = stored.next_field
     for name, column in definition.columns.items():
         if stored.field_named(name) is None:
@@ -220,6 +221,15 @@ def _changed_table(definition: TableDefinition, stored: TableEntry, numbers: Map
         next_field=next_field,
         next_index=stored.next_index + len(new),
     )
+
+
+def _changed_field(field: FieldEntry, column: ColumnDefinition) -> FieldEntry:
+    """Give a stored column with what the class allows beyond it."""
+    if column.nullable and not field.nullable:
+        field = msgspec.structs.replace(field, nullable=True, default=field.default or NULL_BYTES)
+    if column.options.on_delete != field.on_delete:
+        field = msgspec.structs.replace(field, on_delete=column.options.on_delete)
+    return field
 
 
 def _added_field(table: str, number: int, column: ColumnDefinition, numbers: Mapping[str, int]) -> FieldEntry:

@@ -38,13 +38,14 @@ _TYPES: Final[Mapping[str, Any]] = {**TYPES_BY_KIND, "list": list[Any], "dict": 
 class SchemaView:
     """All tables as of one epoch."""
 
-    __slots__ = ("_bound", "_definitions", "catalog", "epoch")
+    __slots__ = ("_bound", "_definitions", "_stored", "catalog", "epoch")
 
     def __init__(self, catalog: Catalog, definitions: Mapping[type[Table], TableDefinition]) -> None:
         self.catalog = catalog
         self.epoch = catalog.epoch
         self._definitions = definitions
         self._bound: dict[type[Table], BoundTable] = {}
+        self._stored: dict[str, BoundTable] = {}
 
     def table(self, table: type[Table]) -> BoundTable:
         """Return a table bound to this catalog.
@@ -55,6 +56,18 @@ class SchemaView:
         """
         bound = self._bound.get(table)
         return self._bind(table) if bound is None else bound
+
+    def table_named(self, name: str) -> BoundTable:
+        """Return a stored table as the catalog describes it, whether or not a class declares it.
+
+        Raises:
+            NoSuchTable: The catalog has no table of that name.
+        """
+        bound = self._stored.get(name)
+        if bound is None:
+            definition = make_definition(self.catalog.table(name), self.catalog)
+            bound = self._stored[name] = BoundTable(definition, self.catalog)
+        return bound
 
     def _bind(self, table: type[Table]) -> BoundTable:
         definition = self._definitions.get(table)
@@ -159,6 +172,7 @@ def _column_of(field: FieldEntry, entry: TableEntry, catalog: Catalog) -> Column
         automatic=entry.automatic and field.number in entry.key,
         time_zone=field.kind != "datetime_naive",
         default_factory=None if stored is None else partial(decode_value, stored, annotation),
+        on_delete=field.on_delete,
     )
     references = None if field.references is None else catalog.table_numbered(field.references).name
     return ColumnDefinition(

@@ -23,7 +23,9 @@ from docs_layer.errors import NoSuchField, NotFoundError, QueryError, Transactio
 from docs_layer.expressions import Assignment
 from docs_layer.foreign_keys import Parents, require_parents
 from docs_layer.query import Query
-from docs_layer.rows_write import UndoneOnError, delete_row, insert_rows, update_row, upsert_row
+from docs_layer.rows_delete import delete_row, truncate_table
+from docs_layer.rows_update import replace_row, update_row, upsert_row
+from docs_layer.rows_write import UndoneOnError, insert_rows
 from docs_layer.schema_views import SchemaView
 from docs_layer.sequences import Sequences
 from docs_layer.store import Reader
@@ -186,13 +188,46 @@ class Transaction:
         written: Row = upsert_row(self._transaction, bound, row, self._home.sequences)
         return written
 
+    def replace(self, row: Row) -> Row:
+        """Set all columns of the row that has this primary key, and return it as it will be read.
+
+        Raises:
+            NotFoundError: It is not there.
+            ValidationError, UniqueViolation, ForeignKeyViolation: As for `insert`.
+        """
+        replaced: Row = replace_row(self._transaction, self._schema.table(type(row)), row)
+        return replaced
+
     def delete(self, table: type[Row], key: Any) -> bool:
         """Delete one row; return whether it was there.
 
+        Rows that refer to it by `on_delete="cascade"` go as well, references by "set_null" become null.
+
         Raises:
-            ForeignKeyViolation: Another row still refers to it; names the referrers.
+            ForeignKeyViolation: Another row still refers to it by "restrict"; names the referrers.
         """
-        return delete_row(self._transaction, self._schema.table(table), key)
+        return delete_row(self._transaction, self._schema, self._schema.table(table), key)
+
+    def truncate(self, table: type[Row], *, cascade: bool = False) -> None:
+        """Delete all rows of a table at once, whatever their number; automatic ids go on where they are.
+
+        Args:
+            table: The table.
+            cascade: Whether tables with rows that refer to it, directly or through others, are emptied as well.
+
+        Raises:
+            ForeignKeyViolation: A row of another table refers to one of this table; names it.
+        """
+        truncate_table(self._transaction, self._schema, self._schema.table(table), cascade=cascade)
+
+    @contextmanager
+    def savepoint(self) -> Iterator[Self]:
+        """Give a context whose writes are taken back if it raises; the transaction itself goes on.
+
+        `with db.transaction()` inside of a transaction of the same thread or task is the same.
+        """
+        with UndoneOnError(self._transaction):
+            yield self
 
     def _insert(self, rows: Iterable[Row]) -> list[Row]:
         inserted: list[Row] = []
@@ -205,6 +240,10 @@ class Transaction:
             require_parents(self._transaction, parents)
         return inserted
 
+    def nested(self, owner: object) -> Begun:
+        """Begin a block inside of this transaction."""
+        return Begun(self, self._transaction, owner, UndoneOnError(self._transaction))
+
     def table(self, table: type[Table]) -> BoundTable:
         """Return the table as of this transaction, for queries."""
         return self._schema.table(table)
@@ -216,15 +255,24 @@ class Transaction:
 
 
 class Begun(NamedTuple):
-    """A transaction that was begun, with the store's own and the task or thread it belongs to."""
+    """A transaction that was begun, with the store's own and the task or thread it belongs to.
+
+    Attributes:
+        undo: What takes back the writes of a nested block that raises; None for an outermost one.
+    """
 
     transaction: Transaction
     store_transaction: StoreTransaction
     owner: object
+    undo: UndoneOnError | None = None
 
 
 class TransactionBlock:
-    """What `db.transaction()` gives: begins when entered, commits or rolls back when left."""
+    """What `db.transaction()` gives: begins when entered, commits or rolls back when left.
+
+    Inside of another one of the same thread or task it is a savepoint: left by an exception it takes back its own
+    writes only, and what it wrote is committed with the outermost one.
+    """
 
     def __init__(self, begin: Callable[[], Begun], end: Callable[[object], None], sync: bool | None) -> None:
         self._begin = begin
@@ -235,8 +283,11 @@ class TransactionBlock:
     def __enter__(self) -> Transaction:
         if self._begun is not None:
             raise TransactionError("a transaction can be entered once; call transaction() again")
-        self._begun = self._begin()
-        return self._begun.transaction
+        begun = self._begin()
+        if begun.undo is not None and self._sync is not None:
+            raise TransactionError("sync is for the outermost transaction: that is what commits")
+        self._begun = begun
+        return begun.transaction
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -248,6 +299,9 @@ class TransactionBlock:
         """
         if self._begun is None:
             raise TransactionError("the transaction was never entered")
+        if self._begun.undo is not None:
+            self._begun.undo.__exit__(kind, error, trace)
+            return
         self._end(self._begun.owner)
         if kind is None:
             self._begun.store_transaction.commit(sync=self._sync)

@@ -30,7 +30,7 @@ def test_golden_entries(countries: MemoryStore) -> None:
         header, table, layout = [msgspec.msgpack.decode(value or b"") for value in snapshot.multi_get(keys)]
     assert header == {"format": FORMAT, "next_table": 2}
     assert layout == {"table": 1, "number": 1, "fields": [1, 2]}
-    code = {"number": 1, "name": "code", "kind": "str", "nullable": False, "default": None, "references": None}
+    code = {"number": 1, "name": "code", "kind": "str", "nullable": False}
     assert table == {
         "number": 1,
         "name": "Country",
@@ -41,6 +41,32 @@ def test_golden_entries(countries: MemoryStore) -> None:
         "next_field": 3,
         "next_index": 1,
     }
+
+
+def test_format_1_is_read(countries: MemoryStore) -> None:
+    """A catalog of the first format, which wrote every attribute, is what it was, until the schema changes."""
+    code = {"number": 1, "name": "code", "kind": "str", "nullable": False, "default": None, "references": None}
+    table = {
+        "number": 1,
+        "name": "Country",
+        "fields": [code, code | {"number": 2, "name": "name"}],
+        "key": [1],
+        "automatic": False,
+        "indexes": [
+            {"number": 1, "name": "by_name", "terms": [{"field": 2, "descending": True}], "unique": False}
+            | {"state": "ready"}
+        ],
+        "next_field": 3,
+        "next_index": 2,
+    }
+    _put(countries, catalog_header_key(), msgspec.msgpack.encode({"format": 1, "next_table": 2}))
+    _put(countries, catalog_table_key(1), msgspec.msgpack.encode(table))
+    with countries.snapshot() as snapshot:
+        catalog = load_catalog(snapshot)
+    assert catalog.header.format == 1
+    entry = catalog.tables["Country"]
+    assert [(field.name, field.on_delete) for field in entry.fields] == [("code", "restrict"), ("name", "restrict")]
+    assert entry.indexes[0].terms[0].descending
 
 
 @pytest.mark.parametrize(

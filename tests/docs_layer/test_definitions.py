@@ -122,10 +122,3 @@ def test_names_of_columns_are_checked(members: dict[str, Any]) -> None:
     with pytest.raises(NoSuchField) as caught:
         read_definition(table, {"Bad": table})
     assert caught.value.nearest == "title"
-
-
-def test_references_restrict_only() -> None:
-    """Another action is refused where it is written."""
-    make: Any = ref
-    with pytest.raises(ValueError, match="restrict"):
-        make(on_delete="cascade")

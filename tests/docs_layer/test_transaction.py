@@ -331,3 +331,54 @@ def test_a_call_that_is_too_large_says_so(tmp_path: Path) -> None:
             db.insert_many([Author(name=f"author {place}") for place in range(5000)])
         assert db.query(Author).exists() is False
         assert db.insert(Author(name="small")).name == "small"
+
+
+def test_a_nested_block_is_a_savepoint(db: Database) -> None:
+    """An inner block that raises takes back its own writes only; what succeeds is committed with the outermost."""
+    with db.transaction() as outer:
+        outer.insert(Author(name="Ann"))
+        with pytest.raises(KeyError), db.transaction() as inner:
+            inner.insert(Author(name="Bob"))
+            with db.transaction() as innermost:
+                innermost.insert(Author(name="Cy"))
+            assert outer.query(Author).count() == 3
+            raise KeyError
+        assert outer.query(Author).count() == 1
+        with db.transaction() as again:
+            again.insert(Author(name="Dy"))
+        with pytest.raises(KeyError), outer.savepoint() as point:
+            point.insert(Author(name="Ed"))
+            raise KeyError
+        assert db.query(Author).count() == 0
+    assert [author.name for author in db.query(Author)] == ["Ann", "Dy"]
+
+
+def test_a_nested_block_inside_run_is_a_savepoint(db: Database) -> None:
+    """A function that `run` calls may nest as well."""
+
+    def write(transaction: Any) -> None:
+        transaction.insert(Author(name="Ann"))
+        with pytest.raises(KeyError), db.transaction() as inner:
+            inner.insert(Author(name="Bob"))
+            raise KeyError
+
+    db.run(write)
+    assert [author.name for author in db.query(Author)] == ["Ann"]
+
+
+def test_only_the_outermost_block_syncs(db: Database) -> None:
+    """Asking a savepoint for durability is a mistake, and leaves the outer block usable."""
+    with db.transaction(sync=True) as outer:
+        with pytest.raises(TransactionError, match="outermost"), db.transaction(sync=True):
+            pass
+        outer.insert(Author(name="Ann"))
+    assert db.query(Author).count() == 1
+
+
+def test_an_outer_block_that_fails_takes_inner_blocks_along(db: Database) -> None:
+    """A savepoint that was left in peace is not a commit."""
+    with pytest.raises(KeyError), db.transaction():
+        with db.transaction() as inner:
+            inner.insert(Author(name="Ann"))
+        raise KeyError
+    assert db.query(Author).count() == 0

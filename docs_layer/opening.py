@@ -1,0 +1,95 @@
+"""`open_db`: opens a store, brings its schema to what the classes declare, and gives the database.
+
+Owns the order of opening. Whoever opens with more tables, columns or indexes writes them in one transaction with a new
+epoch; indexes over rows that are there are built before the database is given out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from os import PathLike
+from typing import Any, Final
+
+from docs_layer.catalog import write_header, write_layout, write_table
+from docs_layer.database import Database
+from docs_layer.errors import ConflictError
+from docs_layer.index_build import build_indexes
+from docs_layer.retrying import DEFAULT_RETRIES, pause, pauses
+from docs_layer.schema_changes import plan_schema_change
+from docs_layer.schema_views import SchemaCache
+from docs_layer.store import Store
+from docs_layer.tables import Table
+
+SORT_MEMORY_BYTES: Final = 256 << 20
+
+
+def open_db(
+    path: str | PathLike[str] | Store,
+    tables: Sequence[type[Table]] = (),
+    options: Any = None,
+    *,
+    strict: bool = False,
+    sort_memory_bytes: int = SORT_MEMORY_BYTES,
+) -> Database:
+    """Open a database, and bring its stored schema to what the classes declare.
+
+    New tables, columns with a null or default, and indexes are added; an index over rows that are there is built
+    before this returns. Nothing that is stored is taken away.
+
+    Args:
+        path: Directory of the embedded engine, made if it is missing; or a `Store` such as `MemoryStore()`.
+        tables: The table classes of the program.
+        options: `lsm.Options` of the embedded engine.
+        strict: Refuse queries that would read a whole table (`IndexRequiredError`); meant for tests.
+        sort_memory_bytes: What one sort may use where no index gives the order. Default: 256 MiB.
+
+    Raises:
+        SchemaError: A class that cannot be used, or that stored rows cannot follow; names table and field.
+
+    Errors of the engine's files pass unchanged: `lsm.LockedError` (open in another process), `lsm.StorageError`, ...
+    """
+    cache = SchemaCache(tables)
+    store = _open_store(path, options)
+    try:
+        _apply_schema(store, cache)
+        for table in tables:
+            build_indexes(store, cache, table)
+    except BaseException:
+        if store is not path:
+            store.close()
+        raise
+    return Database(store, cache, strict=strict, sort_memory_bytes=sort_memory_bytes)
+
+
+def _open_store(path: str | PathLike[str] | Store, options: Any) -> Store:
+    if isinstance(path, (str, PathLike)):
+        from docs_layer.embedded_store import EmbeddedStore  # noqa: PLC0415 - programs in memory never load the engine
+
+        return EmbeddedStore(path, options)
+    return path
+
+
+def _apply_schema(store: Store, cache: SchemaCache) -> None:
+    """Write what the classes add, in one transaction with a new epoch; write nothing if there is nothing to add."""
+    with store.snapshot() as snapshot:
+        if not plan_schema_change(cache.view(snapshot).catalog, cache.definitions).tables:
+            return
+    for longest in pauses(DEFAULT_RETRIES):
+        transaction = store.transaction()
+        try:
+            change = plan_schema_change(cache.view(transaction).catalog, cache.definitions)
+            if not change.tables:
+                return
+            write_header(transaction, change.header)
+            for entry in change.tables:
+                write_table(transaction, entry)
+            for layout in change.layouts:
+                write_layout(transaction, layout)
+            transaction.bump_epoch()
+            transaction.commit()
+        except ConflictError:
+            pause(longest)
+        else:
+            return
+        finally:
+            transaction.rollback()

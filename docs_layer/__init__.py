@@ -35,10 +35,28 @@ from docs_layer.errors import (
     UniqueViolation,
     ValidationError,
 )
-from docs_layer.expressions import Assignment, Column, Expression, Order, RefColumn, Relation, Value
+from docs_layer.expressions import Assignment, Column, Expression, Order, Path, RefColumn, Relation, Value, f
 from docs_layer.fields import auto, col, follow, index, inverse, ref
 from docs_layer.memory_store import MemoryStore
 from docs_layer.opening import open_db
+from docs_layer.operations import (
+    all_,
+    any_,
+    at,
+    between,
+    contains,
+    ends_with,
+    exists,
+    has,
+    in_,
+    is_null,
+    length,
+    like,
+    lower,
+    matches,
+    starts_with,
+    upper,
+)
 from docs_layer.query import Explanation, Query
 from docs_layer.tables import Table, asdict, from_dict, replace
 from docs_layer.transaction import Snapshot, Transaction
@@ -68,6 +86,7 @@ __all__ = [
     "NotFoundError",
     "One",
     "Order",
+    "Path",
     "Query",
     "QueryError",
     "Ref",
@@ -84,15 +103,32 @@ __all__ = [
     "ValidationError",
     "Value",
     "VerificationReport",
+    "all_",
+    "any_",
     "asdict",
+    "at",
     "auto",
+    "between",
     "col",
+    "contains",
+    "ends_with",
+    "exists",
+    "f",
     "follow",
     "from_dict",
+    "has",
+    "in_",
     "index",
     "inverse",
+    "is_null",
+    "length",
+    "like",
+    "lower",
+    "matches",
     "open_db",
     "ref",
     "replace",
+    "starts_with",
     "table_from_catalog",
+    "upper",
 ]

@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Meta
 
 from docs_layer.catalog import Catalog, FieldEntry, IndexEntry, TableEntry
-from docs_layer.conditions import ColumnShape, Scope
+from docs_layer.conditions import Scope
 from docs_layer.definitions import STORED_KINDS, TYPES_BY_KIND, ColumnDefinition, TableDefinition
 from docs_layer.errors import SchemaError, ValidationError
 from docs_layer.fields import OnDelete
@@ -25,6 +25,7 @@ from docs_layer.key_paths import KeyPath, PathTerm
 from docs_layer.keyspace import index_prefix, row_id_sequence, row_key_prefix
 from docs_layer.row_codec import RowCodec
 from docs_layer.schema_changes import check_compatible
+from docs_layer.values import ColumnShape
 
 _INT_META: Final = Meta(ge=-(1 << 63), le=(1 << 63) - 1)
 

@@ -1,53 +1,64 @@
 """Conditions bound to a table: constants brought to the columns' types, negation pushed down, columns merged.
 
-Owns the meaning of conditions. After binding the only leaf is `Within`, a column and a set of its values; `~` is gone.
-Meaning of constants: they are compared by value (`year > 2020.5` on an int column is `year >= 2021`), and a
-constant that can have no place in the column's order is a `QueryError`: a bool for a number, NaN for an int, a
-datetime without a time zone for aware ones. Pure functions over immutable values.
+Owns the meaning of conditions. Whatever compares one value with constants becomes `Within`, a set of its values; the
+other leaves test text, look into lists, or compare two values. `~` is gone: a leaf carries it.
+
+None: `== None` is "is null", and null differs from every value; every other comparison or test of a null is
+false, so its negation is true. A null list has no elements.
+
+Constants are compared by value (`year > 2020.5` on an int column is `year >= 2021`; see `constants`). Values without a
+declared type (paths, elements) have the mixed order of `key_encoding`; there an order comparison holds only for values
+of the constant's own type (ints, floats and decimals are one), while equality and `order_by` take all of them.
+
+Pure functions over immutable values.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from decimal import Decimal
-from typing import Final, NamedTuple
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Final
 
+from docs_layer.constants import LOWEST_VALUE, constant_cuts, own_type
 from docs_layer.errors import NoSuchField, QueryError, shown_value
 from docs_layer.intervals import (
     EVERYTHING,
     HIGHEST,
     LOWEST,
     NOTHING,
-    Cut,
     IntervalSet,
     between,
     complement,
     intersection,
     union,
 )
-from docs_layer.key_encoding import KINDS, UnencodableError, component_decoder, component_encoder
-from docs_layer.nodes import AllOf, AnyOf, ColumnNode, Compare, IsIn, Node, Not, StartsWith
+from docs_layer.key_encoding import KINDS
+from docs_layer.nodes import (
+    AllOf,
+    AnyOf,
+    CallNode,
+    ColumnNode,
+    Compare,
+    ElementNode,
+    Exists,
+    HasElement,
+    IsIn,
+    Matches,
+    Node,
+    Not,
+    Operator,
+    RootNode,
+    StepNode,
+    TextTest,
+    ValueNode,
+)
+from docs_layer.text_tests import begins, like_prefix, pattern_of
+from docs_layer.values import ELEMENT, MIXED_KINDS, ColumnShape, called, inside
 
-_INT_LIMIT: Final = 1 << 63
-_DECIMAL_NAN: Final = Decimal("NaN")
-_LAST_CODE_POINT: Final = 0x10FFFF
-_FIRST_SURROGATE: Final = 0xD800
-_BEHIND_SURROGATES: Final = 0xE000
-LOWEST_VALUE: Final = Cut(LOWEST.encoded, 1)
-"""Just behind null, below every value."""
 NULL_SET: Final[IntervalSet] = between(LOWEST, LOWEST_VALUE)
 VALUE_SET: Final[IntervalSet] = complement(NULL_SET)
 """Everything but null."""
-
-
-class ColumnShape(NamedTuple):
-    """What binding must know of a column."""
-
-    name: str
-    kind: str
-    nullable: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +67,44 @@ class Within:
 
     column: ColumnShape
     values: IntervalSet
+
+
+@dataclass(frozen=True, slots=True)
+class TextMatch:
+    """The column's value is text that answers a test, or is not."""
+
+    column: ColumnShape
+    test: TextTest
+    text: str
+    ignore_case: bool
+    negated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    """A path leads somewhere, be it to null, or does not."""
+
+    column: ColumnShape
+    negated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SomeElement:
+    """At least one element of a list answers a condition over `ELEMENT` and what lies in it, or none does."""
+
+    column: ColumnShape
+    part: Condition
+    negated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """Two values of a row stand in a relation, or do not; order comparisons with a null are false."""
+
+    left: ColumnShape
+    operator: Operator
+    right: ColumnShape
+    negated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +121,9 @@ class Some:
     parts: tuple[Condition, ...]
 
 
-Condition = Within | Every | Some
+Leaf = TextMatch | Present | SomeElement | Compared
+"""The leaves that are no sets of values."""
+Condition = Within | Leaf | Every | Some
 ALWAYS: Final = Every(())
 NEVER: Final = Some(())
 
@@ -85,19 +136,36 @@ class Scope:
         table: Its name, for errors.
         owner: Its class; columns of its bases are its columns too.
         columns: Its columns by name.
+        root: What `f` stands for, if it stands for anything.
     """
 
     table: str
     owner: type
     columns: Mapping[str, ColumnShape]
+    root: ColumnShape | None = None
 
-    def column(self, node: ColumnNode) -> ColumnShape:
-        """Return the column that a node names.
+    def column(self, node: ValueNode) -> ColumnShape:
+        """Return the column, or what is computed from one, that a node names.
 
         Raises:
-            QueryError: It belongs to another table.
+            QueryError: It belongs to another table, or is an element where a single value is needed.
             NoSuchField: The stored table lacks it.
         """
+        match node:
+            case ColumnNode():
+                return self._named(node)
+            case RootNode():
+                if self.root is None:
+                    raise QueryError(f"{self.table}: f stands for a document or an element; a table has columns")
+                return self.root
+            case StepNode():
+                return inside(self.column(node.of), node.step, self.table)
+            case CallNode():
+                return called(node.function, self.column(node.of), self.table)
+            case ElementNode():
+                raise QueryError(f"{self.table}: any_ and all_ make conditions; they have no single value")
+
+    def _named(self, node: ColumnNode) -> ColumnShape:
         if not issubclass(self.owner, node.table):
             raise QueryError(f"{node.table.__name__}.{node.name} is no column of {self.table}")
         if node.name not in self.columns:
@@ -118,9 +186,88 @@ def bind(node: Node, scope: Scope) -> Condition:
             return every(bind(part, scope) for part in node.parts)
         case AnyOf():
             return some(bind(part, scope) for part in node.parts)
-        case Compare() | IsIn() | StartsWith():
-            column = scope.column(node.column)
+        case HasElement():
+            return _some_element(node, scope)
+        case Compare() | IsIn() | Matches() | Exists():
+            lifted = _lifted(node)
+            return _bound_leaf(node, scope) if lifted is None else bind(lifted, scope)
+
+
+def _bound_leaf(node: Compare | IsIn | Matches | Exists, scope: Scope) -> Condition:
+    column = scope.column(node.column)
+    match node:
+        case Exists():
+            return Present(column) if column.source is not None else ALWAYS
+        case Matches():
+            return _text_condition(node, column, scope.table)
+        case Compare() if isinstance(node.value, ValueNode):
+            return _compared(column, node.operator, scope.column(node.value), scope.table)
+        case _:
             return _leaf(column, _values(node, column, scope.table))
+
+
+def _lifted(node: Compare | IsIn | Matches | Exists) -> Node | None:
+    """Turn a condition on each element of a list into one on the list; None if it is on a single value."""
+    way: list[StepNode | CallNode] = []
+    value = node.column
+    while isinstance(value, (StepNode, CallNode)):
+        way.append(value)
+        value = value.of
+    if not isinstance(value, ElementNode):
+        return None
+    inner: ValueNode = RootNode()
+    for step in reversed(way):
+        inner = replace(step, of=inner)
+    part = replace(node, column=inner)
+    return Not(HasElement(value.of, Not(part))) if value.every else HasElement(value.of, part)
+
+
+def _some_element(node: HasElement, scope: Scope) -> Condition:
+    lifted = _lifted(Exists(node.column))
+    if lifted is not None:
+        raise QueryError(f"{scope.table}: any_ and all_ of lists in lists: write any_(f.x, any_(f.y) == 1)")
+    column = scope.column(node.column)
+    if column.kind not in {"list", "any"}:
+        raise QueryError(f"{scope.table}.{column.name}: a {column.kind} has no elements")
+    part = bind(node.part, Scope(f"an element of {scope.table}.{column.name}", _NoTable, {}, ELEMENT))
+    return NEVER if part == NEVER else SomeElement(column, part)
+
+
+class _NoTable:
+    """Owner of no columns: the scope of elements."""
+
+
+def _text_condition(node: Matches, column: ColumnShape, table: str) -> Condition:
+    """Bind a test of text; what it says about the beginning becomes a set of values, which an index can serve."""
+    if column.kind not in {"str", "any"} or not isinstance(node.text, str):
+        word = node.test if node.test != "regex" else "matches"
+        raise QueryError(f"{table}.{column.name}: {word} is for a str column and a str, not {shown_value(node.text)}")
+    try:
+        pattern_of(node.test, node.text, node.ignore_case)
+    except re.error as error:
+        raise QueryError(f"{table}.{column.name}: {node.text!r} is no regular expression: {error}") from error
+    match = TextMatch(column, node.test, node.text, node.ignore_case)
+    if node.ignore_case or node.test not in {"starts_with", "like"}:
+        return match
+    prefix, rest = (node.text, "%") if node.test == "starts_with" else like_prefix(node.text)
+    if not rest:
+        return _leaf(column, _equal(prefix, column, table))
+    if not prefix and rest != "%":
+        return match
+    beginning = _leaf(column, begins(prefix, column.kind, lambda text: constant_cuts(text, column, table)))
+    return beginning if rest == "%" else every([beginning, match])
+
+
+def _compared(left: ColumnShape, operator: Operator, right: ColumnShape, table: str) -> Condition:
+    """Bind a comparison of two values; they must have one order."""
+    numbers = {"int", "float", "decimal"}
+    for shape in (left, right):
+        if shape.kind not in KINDS and shape.kind not in MIXED_KINDS:
+            raise QueryError(f"{table}.{shape.name}: a {shape.kind} has no order")
+    kinds = {left.kind, right.kind}
+    if len(kinds) > 1 and not kinds <= numbers and MIXED_KINDS.isdisjoint(kinds):
+        raise QueryError(f"{table}: {left.name} ({left.kind}) cannot be compared with {right.name} ({right.kind})")
+    return Compared(left, operator, right)
 
 
 def _leaf(column: ColumnShape, values: IntervalSet) -> Condition:
@@ -167,6 +314,8 @@ def negate(condition: Condition) -> Condition:
             return Some(tuple(negate(part) for part in condition.parts))
         case Some():
             return every(negate(part) for part in condition.parts)
+        case TextMatch() | Present() | SomeElement() | Compared():
+            return replace(condition, negated=not condition.negated)
 
 
 def conjuncts(condition: Condition) -> tuple[Condition, ...]:
@@ -174,10 +323,19 @@ def conjuncts(condition: Condition) -> tuple[Condition, ...]:
     return condition.parts if isinstance(condition, Every) else (condition,)
 
 
-def _values(node: Compare | IsIn | StartsWith, column: ColumnShape, table: str) -> IntervalSet:
+def columns_of(condition: Condition) -> frozenset[str]:
+    """Return the names of the table's columns that a condition looks at."""
+    match condition:
+        case Within() | TextMatch() | Present() | SomeElement():
+            return frozenset({condition.column.column})
+        case Compared():
+            return frozenset({condition.left.column, condition.right.column})
+        case Every() | Some():
+            return frozenset().union(*map(columns_of, condition.parts))
+
+
+def _values(node: Compare | IsIn, column: ColumnShape, table: str) -> IntervalSet:
     """Return the set of values for which a leaf holds."""
-    if isinstance(node, StartsWith):
-        return _beginning(node.text, column, table)
     if isinstance(node, IsIn):
         return union(_equal(value, column, table) for value in node.values)
     if node.operator == "==":
@@ -186,103 +344,18 @@ def _values(node: Compare | IsIn | StartsWith, column: ColumnShape, table: str) 
         return complement(_equal(node.value, column, table))
     if node.value is None:
         raise QueryError(f"{table}.{column.name}: null is not ordered; write .is_null() or ~column.is_null()")
-    below, above = _cuts(node.value, column, table)
+    below, above = constant_cuts(node.value, column, table)
+    lowest, highest = own_type(node.value) if column.kind in MIXED_KINDS else (LOWEST_VALUE, HIGHEST)
     match node.operator:
         case "<":
-            return between(LOWEST_VALUE, below)
+            return between(lowest, below)
         case "<=":
-            return between(LOWEST_VALUE, above)
+            return between(lowest, above)
         case ">":
-            return between(above, HIGHEST)
+            return between(above, highest)
         case ">=":
-            return between(below, HIGHEST)
+            return between(below, highest)
 
 
 def _equal(value: object, column: ColumnShape, table: str) -> IntervalSet:
-    return NULL_SET if value is None else between(*_cuts(value, column, table))
-
-
-def _beginning(text: object, column: ColumnShape, table: str) -> IntervalSet:
-    if column.kind != "str" or not isinstance(text, str):
-        raise QueryError(f"{table}.{column.name}: starts_with is for a str column and a str, not {shown_value(text)}")
-    low = _cuts(text, column, table)[0]
-    last = text.rstrip(chr(_LAST_CODE_POINT))
-    high = HIGHEST
-    if last:
-        following = ord(last[-1]) + 1
-        following = _BEHIND_SURROGATES if following == _FIRST_SURROGATE else following
-        high = _cuts(last[:-1] + chr(following), column, table)[0]
-    return between(low, high)
-
-
-def _cuts(value: object, column: ColumnShape, table: str) -> tuple[Cut, Cut]:
-    """Return the cuts below and above a constant; they are equal if no value of the column equals it."""
-    if column.kind not in KINDS:
-        raise QueryError(f"{table}.{column.name}: a {column.kind} has no order; it can only be compared with None")
-    try:
-        if column.kind in _NUMBERS:
-            return _NUMBERS[column.kind](value)
-        encoded = component_encoder(column.kind)(value)
-    except (UnencodableError, _NoNumberError) as error:
-        raise QueryError(
-            f"{table}.{column.name} is of kind {column.kind}: it cannot be compared with {shown_value(value)}"
-        ) from error
-    # What is read back is the value as rows hold it: an instant in UTC, bytes for a bytearray, a plain str.
-    canonical, _ = component_decoder(column.kind, False)(encoded, 0)
-    return Cut(encoded, 0, canonical), Cut(encoded, 1, canonical)
-
-
-class _NoNumberError(Exception):
-    """The constant is no number that the column can be compared with."""
-
-
-def _is_nan(value: float | Decimal) -> bool:
-    """Whether a number is a NaN of any kind; `math.isnan` fails for those that signal and for huge ints."""
-    return value.is_nan() if isinstance(value, Decimal) else value != value  # noqa: PLR0124 - only NaN differs
-
-
-def _int_cuts(value: object) -> tuple[Cut, Cut]:
-    if isinstance(value, bool) or not isinstance(value, (int, float, Decimal)) or _is_nan(value):
-        raise _NoNumberError
-    if value >= _INT_LIMIT:
-        return HIGHEST, HIGHEST
-    if value < -_INT_LIMIT:
-        return LOWEST_VALUE, LOWEST_VALUE
-    floor = math.floor(value)
-    encoded = component_encoder("int")(floor)
-    above = Cut(encoded, 1, floor)
-    return (Cut(encoded, 0, floor) if floor == value else above), above
-
-
-def _float_cuts(value: object) -> tuple[Cut, Cut]:
-    if isinstance(value, bool) or not isinstance(value, (int, float, Decimal)):
-        raise _NoNumberError
-    try:
-        near = math.nan if _is_nan(value) else float(value)  # one object, since NaN is equal to nothing else
-    except OverflowError:
-        near = math.inf if value > 0 else -math.inf
-    encoded = component_encoder("float")(near)
-    exact = Decimal(near) if isinstance(value, Decimal) else near
-    if near != near or exact == value:  # noqa: PLR0124 - NaN is equal to itself here
-        return Cut(encoded, 0, near), Cut(encoded, 1, near)
-    between_floats = Cut(encoded, 0 if exact > value else 1, near)
-    return between_floats, between_floats
-
-
-def _decimal_cuts(value: object) -> tuple[Cut, Cut]:
-    if isinstance(value, bool) or not isinstance(value, (int, float, Decimal)):
-        raise _NoNumberError
-    if isinstance(value, float) and _is_nan(value):
-        raise _NoNumberError
-    exact = value if isinstance(value, Decimal) else Decimal(value)
-    if exact.is_nan():
-        exact = _DECIMAL_NAN
-    encoded = component_encoder("decimal")(exact)
-    return Cut(encoded, 0, exact), Cut(encoded, 1, exact)
-
-
-_NUMBERS: Final[Mapping[str, Callable[[object], tuple[Cut, Cut]]]] = {
-    "int": _int_cuts,
-    "float": _float_cuts,
-    "decimal": _decimal_cuts,
-}
+    return NULL_SET if value is None else between(*constant_cuts(value, column, table))

@@ -19,15 +19,14 @@ import heapq
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
-from operator import attrgetter
 from typing import Any, Final
 
 from docs_layer.bound_tables import BoundTable
 from docs_layer.conditions import ALWAYS, every
 from docs_layer.errors import CorruptionError, QueryError
 from docs_layer.indexes import IndexMaintainer
-from docs_layer.key_encoding import tuple_encoder
-from docs_layer.planner import Branch, OrderTerm, Plan
+from docs_layer.ordering import OrderTerm, sort_key
+from docs_layer.planner import Branch, Plan
 from docs_layer.predicates import compile_predicate
 from docs_layer.store import Chunk, Reader
 
@@ -194,7 +193,7 @@ def _scan(reader: Reader, branch: Branch, limit: int | None, *, values: bool) ->
 
 def _sorted(table: BoundTable, order: Sequence[OrderTerm], rows: Iterable[Any], window: Window) -> Iterable[Any]:
     """Sort by encoded values, so that the order is the documented one; equal rows stay as they were read."""
-    key = _sort_key(order)
+    key = sort_key(order)
     if window.stop is not None and window.stop <= HEAP_ROW_LIMIT:
         return heapq.nsmallest(window.stop, rows, key=key)
     kept = []
@@ -209,13 +208,3 @@ def _sorted(table: BoundTable, order: Sequence[OrderTerm], rows: Iterable[Any], 
         kept.append(row)
     kept.sort(key=key)
     return kept
-
-
-def _sort_key(order: Sequence[OrderTerm]) -> Callable[[Any], bytes]:
-    encode = tuple_encoder([(term.column.kind, term.descending) for term in order])
-    names = [term.column.name for term in order]
-    if len(names) == 1:
-        single = attrgetter(names[0])
-        return lambda row: encode((single(row),))
-    values = attrgetter(*names)
-    return lambda row: encode(values(row))

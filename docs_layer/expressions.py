@@ -2,13 +2,14 @@
 
 Expressions are generic in the table that owns them, so that a column of another table is an error for static checkers.
 They hold plain nodes (see `nodes`) and nothing else. None has one meaning everywhere: `==` and `!=` compare with null,
-order comparisons of a null are false. Immutable, so any number of threads may share them.
+every other comparison or test of a null is false, and `~` is the plain opposite. Immutable, so any number of threads
+may share them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Generic, NoReturn
+from typing import Any, Generic, NoReturn, overload
 
 from typing_extensions import TypeVar
 
@@ -17,20 +18,28 @@ from docs_layer.nodes import (
     AllOf,
     AnyOf,
     AssignmentNode,
+    CallNode,
     ColumnNode,
     Compare,
+    ElementNode,
+    HasElement,
     IsIn,
+    Matches,
     Node,
     Not,
     Operator,
     OrderNode,
-    StartsWith,
+    RootNode,
+    StepNode,
+    TextTest,
+    ValueNode,
 )
 
 Owner = TypeVar("Owner")
 Kind = TypeVar("Kind")
 Target = TypeVar("Target")
 KeyKind = TypeVar("KeyKind")
+Item = TypeVar("Item")
 
 
 class Expression(Generic[Owner]):
@@ -42,10 +51,10 @@ class Expression(Generic[Owner]):
         self.node = node
 
     def __and__(self, other: Expression[Owner]) -> Expression[Owner]:
-        return Expression(AllOf((*_parts(self.node, AllOf), *_parts(_node_of(other), AllOf))))
+        return Expression(AllOf((*_parts(self.node, AllOf), *_parts(expression_node(other), AllOf))))
 
     def __or__(self, other: Expression[Owner]) -> Expression[Owner]:
-        return Expression(AnyOf((*_parts(self.node, AnyOf), *_parts(_node_of(other), AnyOf))))
+        return Expression(AnyOf((*_parts(self.node, AnyOf), *_parts(expression_node(other), AnyOf))))
 
     def __invert__(self) -> Expression[Owner]:
         return Expression(Not(self.node))
@@ -65,8 +74,17 @@ class Order(Generic[Owner]):
     def __init__(self, node: OrderNode) -> None:
         self.node = node
 
+    def nulls_first(self) -> Order[Owner]:
+        """Return the same order with nulls before all values."""
+        return Order(self.node._replace(nulls="first"))
+
+    def nulls_last(self) -> Order[Owner]:
+        """Return the same order with nulls behind all values."""
+        return Order(self.node._replace(nulls="last"))
+
     def __repr__(self) -> str:
-        return f"{'-' if self.node.descending else ''}{self.node.column.table.__name__}.{self.node.column.name}"
+        placed = f".nulls_{self.node.nulls}()" if self.node.nulls else ""
+        return f"{'-' if self.node.descending else ''}{shown_node(self.node.column)}{placed}"
 
 
 class Assignment(Generic[Owner]):
@@ -81,46 +99,60 @@ class Assignment(Generic[Owner]):
         return f"{self.node.column.table.__name__}.{self.node.column.name}.to({self.node.value!r})"
 
 
-class Value(Generic[Owner, Kind]):
-    """Something that has a value in each row of a table: a column."""
+class Comparable(Generic[Owner, Kind]):
+    """Whatever has a value in each row: compares by operators, which every name of a document leaves free."""
 
-    __slots__ = ("node",)
+    __slots__ = ("_node",)
 
-    def __init__(self, node: ColumnNode) -> None:
-        self.node = node
+    def __init__(self, node: ValueNode) -> None:
+        self._node = node
 
-    def __lt__(self, other: Kind) -> Expression[Owner]:
-        return self._compare("<", other)
+    def __lt__(self, other: Kind | Comparable[Owner, Any]) -> Expression[Owner]:
+        return _compared(self, "<", other)
 
-    def __le__(self, other: Kind) -> Expression[Owner]:
-        return self._compare("<=", other)
+    def __le__(self, other: Kind | Comparable[Owner, Any]) -> Expression[Owner]:
+        return _compared(self, "<=", other)
 
-    def __gt__(self, other: Kind) -> Expression[Owner]:
-        return self._compare(">", other)
+    def __gt__(self, other: Kind | Comparable[Owner, Any]) -> Expression[Owner]:
+        return _compared(self, ">", other)
 
-    def __ge__(self, other: Kind) -> Expression[Owner]:
-        return self._compare(">=", other)
+    def __ge__(self, other: Kind | Comparable[Owner, Any]) -> Expression[Owner]:
+        return _compared(self, ">=", other)
 
-    def __eq__(self, other: Kind) -> Expression[Owner]:  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]
+    def __eq__(self, other: Kind | Comparable[Owner, Any]) -> Expression[Owner]:  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]
         """Return the condition that the value equals a constant; `== None` means "is null"."""
-        return self._compare("==", other)
+        return _compared(self, "==", other)
 
-    def __ne__(self, other: Kind) -> Expression[Owner]:  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]
+    def __ne__(self, other: Kind | Comparable[Owner, Any]) -> Expression[Owner]:  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]
         """Return the condition that the value differs from a constant; null differs from every value."""
-        return self._compare("!=", other)
+        return _compared(self, "!=", other)
 
     def __hash__(self) -> int:
-        return hash(self.node)
+        return hash(self._node)
 
     def __neg__(self) -> Order[Owner]:
-        return Order(OrderNode(self.node, descending=True))
+        return Order(OrderNode(self._node, descending=True))
 
     def __bool__(self) -> NoReturn:
         raise QueryError(_NO_TRUTH)
 
+    def __repr__(self) -> str:
+        return shown_node(self._node)
+
+
+class Value(Comparable[Owner, Kind]):
+    """A value of each row of a table: a column, or what is computed from one."""
+
+    __slots__ = ()
+
+    @property
+    def node(self) -> ValueNode:
+        """The plain form."""
+        return self._node
+
     def in_(self, values: Iterable[Kind]) -> Expression[Owner]:
         """Return the condition that the value is one of `values`, which may include None; read at once."""
-        return Expression(IsIn(self.node, tuple(values)))
+        return Expression(IsIn(self._node, tuple(values)))
 
     def between(self, low: Kind, high: Kind) -> Expression[Owner]:
         """Return the condition `low <= value <= high`."""
@@ -128,18 +160,61 @@ class Value(Generic[Owner, Kind]):
 
     def is_null(self) -> Expression[Owner]:
         """Return the condition that there is no value, the same as `== None`."""
-        return Expression(Compare(self.node, "==", None))
+        return Expression(Compare(self._node, "==", None))
 
-    def starts_with(self: Value[Owner, str] | Value[Owner, str | None], prefix: str) -> Expression[Owner]:
-        """Return the condition that the text begins with `prefix`, by code points; false for null."""
-        return Expression(StartsWith(self.node, prefix))
+    def starts_with(
+        self: Value[Owner, str] | Value[Owner, str | None], text: str, *, ignore_case: bool = False
+    ) -> Expression[Owner]:
+        """Return the condition that the text begins with `text`, by code points; an index serves it if case counts."""
+        return _matches(self, "starts_with", text, ignore_case)
 
-    def to(self, value: Kind) -> Assignment[Owner]:
-        """Return the assignment of a constant, for `update`."""
-        return Assignment(AssignmentNode(self.node, value))
+    def ends_with(
+        self: Value[Owner, str] | Value[Owner, str | None], text: str, *, ignore_case: bool = False
+    ) -> Expression[Owner]:
+        """Return the condition that the text ends with `text`."""
+        return _matches(self, "ends_with", text, ignore_case)
 
-    def _compare(self, operator: Operator, other: object) -> Expression[Owner]:
-        return Expression(Compare(self.node, operator, other))
+    def contains(
+        self: Value[Owner, str] | Value[Owner, str | None], text: str, *, ignore_case: bool = False
+    ) -> Expression[Owner]:
+        """Return the condition that `text` stands somewhere in the text; for an element of a list see `has`."""
+        return _matches(self, "contains", text, ignore_case)
+
+    def like(
+        self: Value[Owner, str] | Value[Owner, str | None], pattern: str, *, ignore_case: bool = False
+    ) -> Expression[Owner]:
+        r"""Return the condition that the whole text fits a pattern.
+
+        `%` stands for any text, `_` for one character, a backslash takes the next character as it is. Case counts
+        unless `ignore_case` is given; an index serves what stands before the first wildcard.
+        """
+        return _matches(self, "like", pattern, ignore_case)
+
+    def matches(
+        self: Value[Owner, str] | Value[Owner, str | None], pattern: str, *, ignore_case: bool = False
+    ) -> Expression[Owner]:
+        """Return the condition that a regular expression (of `re`) is found in the text.
+
+        Raises:
+            QueryError: When the query is built, for a pattern that `re` does not take.
+        """
+        return _matches(self, "regex", pattern, ignore_case)
+
+    @overload
+    def has(self: Value[Owner, list[Item]], element: Item) -> Expression[Owner]: ...
+    @overload
+    def has(self: Value[Owner, list[Item] | None], element: Item) -> Expression[Owner]: ...
+    def has(self: Value[Owner, Any], element: Any) -> Expression[Owner]:
+        """Return the condition that a list has an element equal to `element`."""
+        return Expression(HasElement(self._node, Compare(RootNode(), "==", element)))
+
+    def nulls_first(self) -> Order[Owner]:
+        """Return the ascending order of this value with nulls before all others."""
+        return Order(OrderNode(self._node, descending=False, nulls="first"))
+
+    def nulls_last(self) -> Order[Owner]:
+        """Return the ascending order of this value with nulls behind all others."""
+        return Order(OrderNode(self._node, descending=False, nulls="last"))
 
 
 class Column(Value[Owner, Kind]):
@@ -147,8 +222,48 @@ class Column(Value[Owner, Kind]):
 
     __slots__ = ()
 
-    def __repr__(self) -> str:
-        return f"{self.node.table.__name__}.{self.node.name}"
+    def __init__(self, node: ColumnNode) -> None:
+        super().__init__(node)
+
+    @property
+    def node(self) -> ColumnNode:
+        """The plain form."""
+        return column_node(self)
+
+    def __getitem__(self, step: str | int) -> Value[Owner, Any]:
+        """Return what lies inside: the item of a dict, the field of a struct, or the place in a list; null if absent.
+
+        `at` does the same for static checkers that should know the type.
+        """
+        return Value(StepNode(self._node, _step(step)))
+
+    def to(self, value: Kind) -> Assignment[Owner]:
+        """Return the assignment of a constant, for `update`."""
+        return Assignment(AssignmentNode(column_node(self), value))
+
+
+class Path(Comparable[Any, Any]):
+    """A way into a document, as `f.user.age` or `f["odd key"][0]`; every name is free for the document's own.
+
+    Compares by operators; everything else is a function of `operations`, such as `like(f.name, "A%")`.
+    """
+
+    __slots__ = ()
+
+    def __getattr__(self, name: str) -> Path:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return Path(StepNode(self._node, name))
+
+    def __getitem__(self, step: str | int) -> Path:
+        return Path(StepNode(self._node, _step(step)))
+
+    def __iter__(self) -> NoReturn:
+        raise TypeError("a path cannot be iterated over")
+
+
+f = Path(RootNode())
+"""The document of a collection, or the element that `any_` and `all_` look at."""
 
 
 class RefColumn(Column[Owner, KeyKind], Generic[Owner, Target, KeyKind]):
@@ -185,12 +300,60 @@ _NO_TRUTH = (
 )
 
 
+def column_node(column: Column[Any, Any]) -> ColumnNode:
+    """Return the node of a column. Raises `QueryError` for anything else."""
+    node = getattr(column, "_node", None)
+    if not isinstance(node, ColumnNode):
+        raise QueryError(f"a column such as Book.year is needed, not {column!r}")
+    return node
+
+
+def value_node(value: object) -> ValueNode:
+    """Return the node of whatever has a value in each row. Raises `QueryError` for anything else."""
+    if not isinstance(value, Comparable):
+        raise QueryError(f"a column such as Book.year or a path such as f.user.age is needed, not {value!r}")
+    node: ValueNode = value._node  # noqa: SLF001 - hidden from paths, whose names are all free
+    return node
+
+
+def expression_node(expression: object) -> Node:
+    """Return the node of an expression. Raises `QueryError` for anything else."""
+    if not isinstance(expression, Expression):
+        raise QueryError(f"an expression such as Book.year > 2020 is needed, not {expression!r}")
+    return expression.node
+
+
+def shown_node(node: ValueNode) -> str:
+    """Return a value as a program writes it."""
+    match node:
+        case ColumnNode():
+            return f"{node.table.__name__}.{node.name}"
+        case RootNode():
+            return "f"
+        case StepNode():
+            return f"{shown_node(node.of)}[{node.step!r}]"
+        case CallNode():
+            return f"{node.function}({shown_node(node.of)})"
+        case ElementNode():
+            return f"{'all_' if node.every else 'any_'}({shown_node(node.of)})"
+
+
+def _compared(left: Comparable[Any, Any], operator: Operator, right: object) -> Expression[Any]:
+    """Compare with a constant, or with another value of the same row."""
+    other = value_node(right) if isinstance(right, Comparable) else right
+    return Expression(Compare(value_node(left), operator, other))
+
+
+def _matches(value: Value[Any, Any], test: TextTest, text: str, ignore_case: bool) -> Expression[Any]:
+    return Expression(Matches(value.node, test, text, ignore_case))
+
+
+def _step(step: object) -> str | int:
+    if isinstance(step, bool) or not isinstance(step, (str, int)):
+        raise QueryError(f"a step into a value is a name or a place in a list, not {step!r}")
+    return step
+
+
 def _parts(node: Node, kind: type[AllOf | AnyOf]) -> tuple[Node, ...]:
     """Return the operands of a chain, so that a chain of any length is one node and not a tower of them."""
     return node.parts if isinstance(node, kind) else (node,)
-
-
-def _node_of(expression: object) -> Node:
-    if not isinstance(expression, Expression):
-        raise QueryError(f"an expression can only be combined with an expression, not with {expression!r}")
-    return expression.node

@@ -10,9 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from docs_layer.conditions import NULL_SET, ColumnShape
+from docs_layer.conditions import NULL_SET
 from docs_layer.intervals import EVERYTHING, HIGHEST, LOWEST, Cut, Interval, IntervalSet
-from docs_layer.key_encoding import component_encoder, needs_end_marker
+from docs_layer.key_encoding import INVERTED, needs_end_marker
+from docs_layer.values import ColumnShape
 
 _BEHIND: Final = b"\xff"
 _END_MARKER: Final = b"\x01"
@@ -88,8 +89,10 @@ def fit_path(path: KeyPath, sets: Mapping[ColumnShape, IntervalSet]) -> PathFit:
                 values = (Interval(values[0].low, values[-1].high),)
             ranges = _ranges(prefixes, term, values, path.terms[:place])
             return PathFit(path, (), ranges, frozenset(fixed), frozenset(served), place, values != EVERYTHING)
-        encode = component_encoder(term.column.kind, term.descending)
-        prefixes = [prefix + encode(interval.low.value) for prefix in prefixes for interval in values]
+        points = [interval.low.encoded for interval in values]
+        if term.descending:
+            points = [encoded.translate(INVERTED) for encoded in points]
+        prefixes = [prefix + encoded for prefix in prefixes for encoded in points]
         has_null = has_null or any((interval,) == NULL_SET for interval in values)
         served.add(term.column)
         if len(values) == 1:
@@ -136,7 +139,9 @@ def _edge(prefix: bytes, term: PathTerm, cut: Cut) -> bytes:
     """Return the key at which a cut between values lies, in either direction."""
     if cut in {LOWEST, HIGHEST}:
         return prefix + (_BEHIND if (cut == HIGHEST) is not term.descending else _END_MARKER)
-    component = component_encoder(term.column.kind, term.descending)(cut.value)
+    component = cut.encoded.translate(INVERTED) if term.descending else cut.encoded
+    if cut.side == 0 and len(component) == 1:  # between two types, or before a value that is one byte
+        return prefix + (bytes([component[0] + 1]) if term.descending else component)
     if (cut.side == 1) is not term.descending:
         return prefix + component + _BEHIND
     return prefix + component + (_END_MARKER if _is_open_ended(term) else b"")

@@ -1,9 +1,9 @@
-"""The plain form of conditions and orders: frozen values that planner, predicates and explanations work on.
+"""The plain form of what a program writes: frozen values that planner, predicates and explanations work on.
 
-User-facing expression objects (`expressions`) only build these; nothing here has operators, so nodes compare and hash
-by value. A column is named by the table class that declared it and by its name. Constants are as the caller gave
-them; they are brought to the column's type when a query binds the nodes. Immutable, so any number of threads may
-share them.
+User-facing objects (`expressions`, `operations`, `relations`) only build these; nothing here has operators, so nodes
+compare and hash by value. A column is named by the table class that declared it and by its name. Constants are as the
+caller gave them; they are brought to the column's type when a query binds the nodes. Immutable, so any number of
+threads may share them.
 """
 
 from __future__ import annotations
@@ -12,6 +12,10 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 Operator = Literal["<", "<=", ">", ">=", "==", "!="]
+Function = Literal["lower", "upper", "length"]
+"""What `CallNode` computes: text in lower or upper case, or the length of text, bytes, a list or a dict."""
+TextTest = Literal["starts_with", "ends_with", "contains", "like", "regex"]
+Nulls = Literal["first", "last"]
 
 
 class ColumnNode(NamedTuple):
@@ -22,28 +26,77 @@ class ColumnNode(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Compare:
-    """The column's value stands in this relation to a constant; order comparisons of null are false."""
+class RootNode:
+    """What `f` stands for: the document of a collection, or the element that `any_` and `all_` look at."""
 
-    column: ColumnNode
+
+@dataclass(frozen=True, slots=True)
+class StepNode:
+    """A value inside another one: the item of a dict, the field of a struct (str), or the place in a list (int)."""
+
+    of: ValueNode
+    step: str | int
+
+
+@dataclass(frozen=True, slots=True)
+class CallNode:
+    """A function of another value; null for a value that it has no meaning for."""
+
+    function: Function
+    of: ValueNode
+
+
+@dataclass(frozen=True, slots=True)
+class ElementNode:
+    """Each element of a list: a condition on it holds if it holds for any of them, or for every one."""
+
+    of: ValueNode
+    every: bool
+
+
+ValueNode = ColumnNode | RootNode | StepNode | CallNode | ElementNode
+
+
+@dataclass(frozen=True, slots=True)
+class Compare:
+    """The value stands in this relation to a constant, or to another value; order comparisons of null are false."""
+
+    column: ValueNode
     operator: Operator
     value: object
 
 
 @dataclass(frozen=True, slots=True)
 class IsIn:
-    """The column's value is one of the constants."""
+    """The value is one of the constants."""
 
-    column: ColumnNode
+    column: ValueNode
     values: tuple[object, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class StartsWith:
-    """The column's text begins with a constant."""
+class Matches:
+    """The value is text that answers a test; false for null and for what is no text."""
 
-    column: ColumnNode
+    column: ValueNode
+    test: TextTest
     text: str
+    ignore_case: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Exists:
+    """There is a value, be it null: the path leads somewhere in the document."""
+
+    column: ValueNode
+
+
+@dataclass(frozen=True, slots=True)
+class HasElement:
+    """At least one element of the list answers a condition, in which `RootNode` stands for the element."""
+
+    column: ValueNode
+    part: Node
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +120,15 @@ class AnyOf:
     parts: tuple[Node, ...]
 
 
-Node = Compare | IsIn | StartsWith | Not | AllOf | AnyOf
+Node = Compare | IsIn | Matches | Exists | HasElement | Not | AllOf | AnyOf
 
 
 class OrderNode(NamedTuple):
-    """One term of an order; nulls are the lowest values."""
+    """One term of an order; nulls are the lowest values unless `nulls` places them."""
 
-    column: ColumnNode
+    column: ValueNode
     descending: bool
+    nulls: Nulls | None = None
 
 
 class AssignmentNode(NamedTuple):
@@ -82,3 +136,10 @@ class AssignmentNode(NamedTuple):
 
     column: ColumnNode
     value: object
+
+
+def column_of(node: ValueNode) -> ColumnNode | RootNode:
+    """Return the column, or the document, that a value lies in."""
+    while not isinstance(node, (ColumnNode, RootNode)):
+        node = node.of
+    return node

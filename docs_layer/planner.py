@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from docs_layer.conditions import (
     ALWAYS,
-    ColumnShape,
+    NULL_SET,
     Condition,
     Some,
     Within,
@@ -22,15 +22,10 @@ from docs_layer.conditions import (
     every,
     negate,
 )
+from docs_layer.intervals import intersection
 from docs_layer.key_paths import KeyPath, KeyRange, PathFit, PathTerm, fit_path
+from docs_layer.ordering import OrderTerm, describe_term, without_repeats
 from docs_layer.predicates import describe
-
-
-class OrderTerm(NamedTuple):
-    """One term of a requested order; nulls are lowest."""
-
-    column: ColumnShape
-    descending: bool
 
 
 class Branch(NamedTuple):
@@ -78,7 +73,7 @@ def make_plan(condition: Condition, order: Sequence[OrderTerm], paths: Sequence[
     """
     if isinstance(condition, Some) and not condition.parts:
         return Plan((), ())
-    order = _without_repeats(order)
+    order = without_repeats(_placed(condition, order))
     single = _best(condition, order, paths)
     if _is_selective(single.fit):
         return _single_plan(single, order)
@@ -89,6 +84,15 @@ def make_plan(condition: Condition, order: Sequence[OrderTerm], paths: Sequence[
     if condition == ALWAYS and single.ordered:
         return plan
     return plan._replace(is_full_scan=True, suggestion=_suggest(condition, order))
+
+
+def _placed(condition: Condition, order: Sequence[OrderTerm]) -> list[OrderTerm]:
+    """Drop placements of nulls that the condition leaves out anyway."""
+    sets = {part.column: part.values for part in conjuncts(condition) if isinstance(part, Within)}
+    return [
+        term._replace(nulls=None) if not intersection(sets.get(term.column, NULL_SET), NULL_SET) else term
+        for term in order
+    ]
 
 
 class _Choice(NamedTuple):
@@ -138,7 +142,7 @@ def _serves_order(fit: PathFit, order: Sequence[OrderTerm]) -> tuple[bool, bool]
 
 
 def _runs(have: PathTerm, want: OrderTerm, reverse: bool) -> bool:
-    return have.column == want.column and (have.descending != want.descending) == reverse
+    return have.column == want.column and want.nulls is None and (have.descending != want.descending) == reverse
 
 
 def _branch(choice: _Choice, excluded: Condition) -> Branch:
@@ -162,14 +166,6 @@ def _union(condition: Condition, paths: Sequence[KeyPath]) -> tuple[Branch, ...]
             earlier = [every(negate(one) for one in part.parts[:place]) for place in range(len(choices))]
             return tuple(_branch(choice, excluded) for choice, excluded in zip(choices, earlier, strict=True))
     return None
-
-
-def _without_repeats(order: Sequence[OrderTerm]) -> list[OrderTerm]:
-    kept: list[OrderTerm] = []
-    for term in order:
-        if term.column not in {one.column for one in kept}:
-            kept.append(term)
-    return kept
 
 
 def _suggest(condition: Condition, order: Sequence[OrderTerm]) -> str | None:
@@ -197,7 +193,7 @@ def describe_plan(plan: Plan) -> list[str]:
         if branch.condition != ALWAYS:
             lines.append(f"  filter: {describe(branch.condition)}")
     if plan.sort:
-        terms = ", ".join(("-" if term.descending else "") + term.column.name for term in plan.sort)
+        terms = ", ".join(map(describe_term, plan.sort))
         lines.append(f"sort by {terms}")
     if plan.suggestion is not None:
         lines.append(f"would be served by {plan.suggestion}")

@@ -23,11 +23,11 @@ from typing_extensions import TypeVar
 from docs_layer.bound_tables import BoundTable
 from docs_layer.conditions import ALWAYS, Condition, bind, every
 from docs_layer.cursor import ReadCount, View, Window, count_rows, read_rows
-from docs_layer.definitions import STORED_KINDS
 from docs_layer.errors import IndexRequiredError, MultipleRowsError, NotFoundError, QueryError
-from docs_layer.expressions import Expression, Order, Value
+from docs_layer.expressions import Comparable, Expression, Order, expression_node, value_node
 from docs_layer.nodes import AllOf, OrderNode
-from docs_layer.planner import OrderTerm, Plan, describe_plan, make_plan
+from docs_layer.ordering import OrderTerm, order_term
+from docs_layer.planner import Plan, describe_plan, make_plan
 from docs_layer.tables import Table
 
 Row = TypeVar("Row", bound=Table)
@@ -169,26 +169,21 @@ class Query(Generic[Row, Result]):
         Raises:
             QueryError: A condition that is no expression, or has no meaning for this table.
         """
-        for condition in conditions:
-            if not isinstance(condition, Expression):
-                raise QueryError(f"where takes expressions such as Book.year > 2020, not {condition!r}")
-        nodes = tuple(condition.node for condition in conditions)
+        nodes = tuple(expression_node(condition) for condition in conditions)
         scope = self._bound.table.scope
         bound = every((self._bound.condition, *(bind(node, scope) for node in nodes)))
         request = self._request._replace(condition=AllOf((*self._request.condition.parts, *nodes)))
         return Query(self._source, self._table, request, self._bound._replace(condition=bound))
 
-    def order_by(self, *terms: Order[Row] | Value[Row, Any]) -> Query[Row, Result]:
+    def order_by(self, *terms: Order[Row] | Comparable[Row, Any]) -> Query[Row, Result]:
         """Order by columns, `-column` downwards; replaces an order given before. Nulls are lowest.
 
         Raises:
             QueryError: A term that is no column of this table, or has no order.
         """
-        order = []
-        for term in terms:
-            if not isinstance(term, (Order, Value)):
-                raise QueryError(f"order_by takes columns such as Book.title or -Book.year, not {term!r}")
-            order.append(term.node if isinstance(term, Order) else OrderNode(term.node, descending=False))
+        order = [
+            term.node if isinstance(term, Order) else OrderNode(value_node(term), descending=False) for term in terms
+        ]
         request = self._request._replace(order=tuple(order))
         bound = self._bound._replace(order=_order(self._bound.table, request))
         return Query(self._source, self._table, request, bound)
@@ -312,11 +307,9 @@ def _bind(table: BoundTable, request: _Request) -> _Bound:
 
 
 def _order(table: BoundTable, request: _Request) -> tuple[OrderTerm, ...]:
-    terms = tuple(OrderTerm(table.scope.column(node.column), node.descending) for node in request.order)
-    for term in terms:
-        if term.column.kind in STORED_KINDS:
-            raise QueryError(f"{table.name}.{term.column.name}: a {term.column.kind} has no order")
-    return terms
+    return tuple(
+        order_term(table.scope.column(node.column), node.descending, node.nulls, table.name) for node in request.order
+    )
 
 
 def _plan(bound: _Bound) -> Plan:

@@ -42,6 +42,7 @@ Example: (5, "a\0" descending) is 20 80 00 00 00 00 00 00 05, CF 9E FF 00 FF, 01
 """
 
 from docs_layer.key_encoding.codes import (
+    INVERTED,
     INVERTIBLE_KINDS,
     KINDS,
     Decoder,
@@ -57,6 +58,7 @@ from docs_layer.key_encoding.ranges import entries_with, null_bounds, range_boun
 from docs_layer.key_encoding.tuples import needs_end_marker, tuple_decoder, tuple_encoder, tuple_skipper
 
 __all__ = [
+    "INVERTED",
     "INVERTIBLE_KINDS",
     "KINDS",
     "Decoder",

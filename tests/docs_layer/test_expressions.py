@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from docs_layer import QueryError
-from docs_layer.nodes import AllOf, AnyOf, ColumnNode, Compare, IsIn, Not, StartsWith
+from docs_layer.nodes import AllOf, AnyOf, ColumnNode, Compare, IsIn, Matches, Not
 from tests.docs_layer.samples import Author, Book
 
 ANYTHING: Any = True
@@ -20,7 +20,7 @@ def test_operators_build_plain_nodes() -> None:
     assert Book.year.is_null().node == Compare(YEAR, "==", None)
     assert (Book.year != 5).node == Compare(YEAR, "!=", 5)
     assert Book.year.in_(iter([1, 2])).node == IsIn(YEAR, (1, 2))
-    assert Book.title.starts_with("a").node == StartsWith(ColumnNode(Book, "title"), "a")
+    assert Book.title.starts_with("a").node == Matches(ColumnNode(Book, "title"), "starts_with", "a")
     assert Book.year.between(1, 2).node == AllOf((Compare(YEAR, ">=", 1), Compare(YEAR, "<=", 2)))
 
 

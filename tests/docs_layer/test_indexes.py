@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from docs_layer.conditions import ColumnShape
 from docs_layer.indexes import IndexMaintainer, fixed_size_bytes
 from docs_layer.key_encoding import tuple_encoder
 from docs_layer.key_paths import KeyPath, PathTerm
+from docs_layer.values import ColumnShape
 
 
 class Row(NamedTuple):

@@ -2,11 +2,13 @@
 
 import pytest
 
-from docs_layer.conditions import ALWAYS, NEVER, ColumnShape, Condition, Every, Within, every, negate, some
+from docs_layer.conditions import ALWAYS, NEVER, Condition, Every, Within, every, negate, some
 from docs_layer.intervals import HIGHEST, Cut, between, point, union
 from docs_layer.key_encoding import component_encoder
 from docs_layer.key_paths import KeyPath, PathTerm
-from docs_layer.planner import OrderTerm, describe_plan, make_plan
+from docs_layer.ordering import OrderTerm
+from docs_layer.planner import describe_plan, make_plan
+from docs_layer.values import ColumnShape
 
 ID = ColumnShape("id", "int", nullable=False)
 AUTHOR = ColumnShape("author", "int", nullable=True)

@@ -6,10 +6,11 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from docs_layer.conditions import ALWAYS, NEVER, ColumnShape, Every, Some, Within, every, negate, some
+from docs_layer.conditions import ALWAYS, NEVER, Every, Some, Within, every, negate, some
 from docs_layer.intervals import HIGHEST, LOWEST, Cut, IntervalSet, between, complement, point, union
 from docs_layer.key_encoding import component_encoder
 from docs_layer.predicates import compile_predicate, describe
+from docs_layer.values import ColumnShape
 
 INT = ColumnShape("a", "int", nullable=True)
 FLOAT = ColumnShape("a", "float", nullable=False)

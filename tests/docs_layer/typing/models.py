@@ -1,5 +1,7 @@
 """Table classes for the files that are only read by type checkers."""
 
+import msgspec
+
 from docs_layer import Col, Key, Many, One, Ref, Table, auto, col, follow, index, inverse, ref
 
 
@@ -55,3 +57,16 @@ class Visit(Table):
     country: Key[str]
     year: Key[int]
     note: Col[str] = col(default="", max_length=10)
+
+
+class Address(msgspec.Struct):
+    """A nested value."""
+
+    city: str
+
+
+class Place(Table):
+    """A column that holds a struct."""
+
+    id: Key[int] = auto()
+    address: Col[Address]

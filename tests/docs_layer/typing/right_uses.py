@@ -1,21 +1,30 @@
 """Uses that mypy and pyright must accept in strict mode, with the types they must find."""
 
-from typing import assert_type
+from typing import Any, assert_type
 
 from docs_layer import (
     Assignment,
     Column,
     Expression,
     Order,
+    Path,
     Query,
     RefColumn,
     Relation,
+    Value,
+    all_,
+    any_,
     asdict,
+    at,
+    f,
     from_dict,
+    length,
+    like,
+    lower,
     open_db,
     table_from_catalog,
 )
-from tests.docs_layer.typing.models import Author, Book, Category, Country, Novel, Visit
+from tests.docs_layer.typing.models import Author, Book, Category, Country, Novel, Place, Visit
 
 
 def rows() -> None:
@@ -57,6 +66,27 @@ def expressions() -> None:
     assert_type(Book.country.starts_with("A"), Expression[Book])
     assert_type(Book.year.between(1, 5), Expression[Book])
     assert_type(Book.year.in_([1, None]), Expression[Book])
+
+
+def operations() -> None:
+    """Check that functions over values keep the table, and know the type where it can be known."""
+    assert_type(Book.title.contains("a", ignore_case=True), Expression[Book])
+    assert_type(Book.country.like("A%") | Book.title.matches("^A"), Expression[Book])
+    assert_type(Book.tags.has("lsm"), Expression[Book])
+    assert_type(any_(Book.tags), Value[Book, str])
+    assert_type(all_(Book.tags) != "lsm", Expression[Book])
+    assert_type(any_(Book.tags).starts_with("l"), Expression[Book])
+    assert_type(lower(Book.title) == "emma", Expression[Book])
+    assert_type(length(Book.tags), Value[Book, int | None])
+    assert_type(at(Book.tags, lambda tags: tags[0]), Value[Book, str | None])
+    assert_type(at(Place.address, lambda address: address.city) == "Wien", Expression[Place])
+    assert_type(Place.address["city"], Value[Place, Any])
+    assert_type(Book.year > Book.id, Expression[Book])
+    assert_type(Book.year.nulls_last(), Order[Book])
+    assert_type((-Book.year).nulls_first(), Order[Book])
+    assert_type(f.user.age, Path)
+    assert_type(f["odd key"] > 5, Expression[Any])
+    assert_type(like(f.name, "A%") & (f.age > 5), Expression[Any])
 
 
 def verbs() -> None:

@@ -1,6 +1,6 @@
 """Uses that mypy and pyright must refuse in strict mode: every line marked `wrong`, and no other."""
 
-from docs_layer import Col, Table, col, open_db
+from docs_layer import Col, Table, any_, at, col, lower, open_db
 from tests.docs_layer.typing.models import Author, Book
 
 db = open_db("library", tables=[Author, Book])
@@ -16,6 +16,13 @@ db.query(Book).where((Book.title == "x") & (Author.name == "x"))  # wrong: colum
 Book.year.between("a", 3)  # wrong: type of a constant
 Book.year.in_(["a"])  # wrong: type of a constant
 Book.year.starts_with("2")  # wrong: no text
+Book.year.like("2%")  # wrong: no text
+Book.title.has("x")  # wrong: no list
+Book.tags.has(5)  # wrong: type of an element
+db.query(Book).where(any_(Book.tags) == 5)  # wrong: type of an element
+lower(Book.year)  # wrong: no text
+at(Book.tags, lambda tags: tags.city)  # wrong: nothing of that name inside
+db.query(Book).where(any_(Book.tags, Author.name == "x") & (Author.name == "x"))  # wrong: column of another table
 row = Book(title="x", author_id=1)
 row.title = "y"  # wrong: rows are frozen
 row.author = Author(name="x")  # wrong: rows are frozen

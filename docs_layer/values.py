@@ -1,0 +1,191 @@
+"""Values of a row as bound queries name them: a column, or what lies in one or is computed from one.
+
+Owns `ColumnShape`, the reading of such a value from a row, and the mixed order of values without a declared type. Two
+shapes are equal if they mean the same, so an index on `lower(title)` or `address.city` is found by comparing shapes.
+Immutable values and pure functions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from enum import Enum
+from operator import attrgetter
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from docs_layer.errors import QueryError
+from docs_layer.key_encoding import UnencodableError, component_encoder
+from docs_layer.nodes import Function
+
+NESTED_KINDS: Final = frozenset({"list", "dict", "struct", "any"})
+"""Kinds of values that others lie in."""
+
+MIXED_KINDS: Final = frozenset({"any", "list"})
+"""Kinds whose values have the mixed order."""
+
+UNORDERED: Final = b"\xe0"
+"""What stands in the mixed order for values that have no place in it (dicts, structs): above all others, all equal."""
+
+_ENCODE_ANY: Final = component_encoder("any")
+_MISSING: Final = object()
+
+
+class Call(NamedTuple):
+    """A step that computes."""
+
+    function: Function
+
+
+Step = str | int | Call
+"""The item or field of this name, the element at this place, or a function of the value so far."""
+
+
+class Source(NamedTuple):
+    """Where a value that is no column comes from; without a column name the row itself is the value."""
+
+    column: str
+    steps: tuple[Step, ...]
+
+
+class ColumnShape(NamedTuple):
+    """What binding must know of a value.
+
+    Attributes:
+        name: The column's name, or text such as `address.city` and `lower(title)`.
+        kind: One of `KINDS`, or a kind that is stored only.
+        source: None for a column.
+    """
+
+    name: str
+    kind: str
+    nullable: bool
+    source: Source | None = None
+
+    @property
+    def column(self) -> str:
+        """Name of the column that holds the value."""
+        return self.name if self.source is None else self.source.column
+
+
+ELEMENT: Final = ColumnShape("f", "any", nullable=True, source=Source("", ()))
+"""One element of a list, or a whole document."""
+
+
+def inside(shape: ColumnShape, step: str | int, table: str) -> ColumnShape:
+    """Return the value that lies in another one.
+
+    Raises:
+        QueryError: Nothing lies in values of its kind.
+    """
+    if shape.kind not in NESTED_KINDS:
+        raise QueryError(f"{table}.{shape.name}: nothing lies in a {shape.kind}")
+    if isinstance(step, int):
+        name = f"{shape.name}[{step}]"
+    else:
+        name = f"{shape.name}.{step}" if step.isidentifier() else f"{shape.name}[{step!r}]"
+    return _further(shape, step, name, "any")
+
+
+def called(function: Function, shape: ColumnShape, table: str) -> ColumnShape:
+    """Return a function of a value.
+
+    Raises:
+        QueryError: It has no meaning for values of that kind.
+    """
+    text = function != "length"
+    if shape.kind not in ({"str", "any"} if text else {"str", "bytes", *NESTED_KINDS}):
+        raise QueryError(f"{table}.{shape.name}: {function} has no meaning for a {shape.kind}")
+    return _further(shape, Call(function), f"{function}({shape.name})", "str" if text else "int")
+
+
+def _further(shape: ColumnShape, step: Step, name: str, kind: str) -> ColumnShape:
+    source = Source(shape.name, ()) if shape.source is None else shape.source
+    return ColumnShape(name, kind, nullable=True, source=Source(source.column, (*source.steps, step)))
+
+
+def value_reader(shape: ColumnShape) -> Callable[[Any], Any]:
+    """Return the function that reads a value from a row; what is absent is None."""
+    read = raw_reader(shape)
+    if shape.source is None:
+        return read
+
+    def read_or_none(row: Any) -> Any:
+        value = read(row)
+        return None if value is _MISSING else value
+
+    return read_or_none
+
+
+def values_reader(shapes: Sequence[ColumnShape]) -> Callable[[Any], tuple[Any, ...]]:
+    """Return the function that reads several values from a row as a tuple."""
+    if len(shapes) > 1 and all(shape.source is None for shape in shapes):
+        getter: Callable[[Any], tuple[Any, ...]] = attrgetter(*(shape.name for shape in shapes))
+        return getter
+    readers = [value_reader(shape) for shape in shapes]
+    if len(readers) == 1:
+        single = readers[0]
+        return lambda row: (single(row),)
+    return lambda row: tuple([read(row) for read in readers])
+
+
+def presence_reader(shape: ColumnShape) -> Callable[[Any], bool]:
+    """Return the function that tells whether a value is there, be it None."""
+    read = raw_reader(shape)
+    return lambda row: read(row) is not _MISSING
+
+
+def raw_reader(shape: ColumnShape) -> Callable[[Any], Any]:
+    """Return the function that reads a value from a row; what is absent is a mark of its own."""
+    if shape.source is None:
+        return attrgetter(shape.name)
+    begin = attrgetter(shape.source.column) if shape.source.column else _itself
+    steps = shape.source.steps
+    if len(steps) == 1 and isinstance(steps[0], Call):
+        call = _CALLS[steps[0].function]
+        return lambda row: call(begin(row))
+
+    def read(row: Any) -> Any:
+        value = begin(row)
+        for step in steps:
+            value = _CALLS[step.function](value) if isinstance(step, Call) else _step_into(value, step)
+        return value
+
+    return read
+
+
+def encode_loosely(value: object) -> bytes:
+    """Return a value's place in the mixed order, as an ascending component; `UNORDERED` for those that have none."""
+    try:
+        return _ENCODE_ANY(value)
+    except UnencodableError:
+        return _ENCODE_ANY(value.value) if isinstance(value, Enum) else UNORDERED
+
+
+def _itself(row: Any) -> Any:
+    return row
+
+
+def _step_into(value: Any, step: str | int) -> Any:
+    if isinstance(value, dict):
+        return value.get(step, _MISSING)
+    if isinstance(step, int):
+        if isinstance(value, (list, tuple)) and -len(value) <= step < len(value):
+            return value[step]
+        return _MISSING
+    return getattr(value, step, _MISSING) if isinstance(value, msgspec.Struct) else _MISSING
+
+
+def _lower(value: Any) -> str | None:
+    return value.lower() if isinstance(value, str) else None
+
+
+def _upper(value: Any) -> str | None:
+    return value.upper() if isinstance(value, str) else None
+
+
+def _length(value: Any) -> int | None:
+    return len(value) if isinstance(value, (str, bytes, list, tuple, dict)) else None
+
+
+_CALLS: Final[dict[Function, Callable[[Any], Any]]] = {"lower": _lower, "upper": _upper, "length": _length}

@@ -38,9 +38,13 @@ class Outcome(NamedTuple):
     seconds: float
 
 
-def parts(minutes: float, workers: int) -> list[Part]:
+def parts(minutes: float) -> list[Part]:
     """Return the parts that run once."""
-    return []
+    return [_real("kills", minutes / 6)]
+
+
+def _real(name: str, minutes: float) -> Part:
+    return Part(name, [sys.executable, "-m", "tests.real", name, "--minutes", f"{minutes:.2f}"])
 
 
 def random_tests(workers: int) -> Part:
@@ -61,7 +65,7 @@ def run(part: Part, totals: Path) -> Outcome:
 def run_all(minutes: float, workers: int, totals: Path) -> Iterator[Outcome]:
     """Run each part once, and the random tests until the time is over."""
     end = time.monotonic() + 60 * minutes
-    for part in parts(minutes, workers):
+    for part in parts(minutes):
         yield run(part, totals)
     repeated = random_tests(workers)
     yield run(repeated, totals)

@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from docs_layer.command_line.crashtest import crashtest
 from docs_layer.command_line.demonstration import demo
 from docs_layer.command_line.failures import EXPECTED, one_line
 from docs_layer.command_line.importing import import_file
@@ -51,6 +52,7 @@ def build() -> typer.Typer:
         "verify": verify,
         "compact": compact,
         "dump": dump,
+        "crashtest": crashtest,
         "scan": scan,
         "get": get,
         "put": put,

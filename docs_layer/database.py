@@ -179,7 +179,8 @@ class Database:
             compact()
 
     def close(self) -> None:
-        """Close the store; a second call does nothing."""
+        """Give unused automatic ids back and close the store; a second call does nothing."""
+        self.sequences.close()
         self.store.close()
 
     def __enter__(self) -> Self:

@@ -329,6 +329,12 @@ class EmbeddedStore:
         with _translating():
             self.engine.reserve(name, last)
 
+    def give_back(self, name: bytes, first: int, last: int) -> None:
+        """See `docs_layer.store.Store.give_back`."""
+        self._check_open()
+        with _translating():
+            self.engine.give_back(name, first, last)
+
     def estimate(self, start: bytes, stop: bytes) -> Estimate:
         """See `docs_layer.store.Store.estimate`."""
         self._check_open()

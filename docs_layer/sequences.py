@@ -1,7 +1,7 @@
 """Automatic ids: leases of number ranges from the store, handed out one by one.
 
 Owns the sizes of leases. A lease is taken outside every transaction, so ids are unique and never block writers; they
-increase within a process and have gaps (what was leased and not used is lost at close). Leases grow 1, 2, 4 ... 1,024
+increase within a process and have gaps; what was leased and not used is given back at close. Leases grow 1, 2, 4 ... 1,024
 while the last one was used up within a second, so a slow writer wastes little and a fast one seldom asks.
 
 Thread safety: one lock guards all leases; it is held while the store allocates.
@@ -12,6 +12,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -81,6 +82,15 @@ class Sequences:
             lease.step = min(lease.step * 2, LARGEST_LEASE)
             lease.moved_to = used + lease.step - 2
             self._store.reserve(name, lease.moved_to)
+
+    def close(self) -> None:
+        """Give unused numbers back, as far as nobody was given later ones; a failure to do so only leaves gaps."""
+        with self._lock:
+            for name, lease in self._leases.items():
+                if lease.next < lease.stop:
+                    with suppress(Exception):  # whatever the store's errors are: closing it goes on
+                        self._store.give_back(name, lease.next, lease.stop - 1)
+                    lease.next = lease.stop
 
     def _renew_locked(self, name: bytes, lease: _Lease, needed: int) -> None:
         now = self._clock()

@@ -229,6 +229,13 @@ class Store(Protocol):
         """Let `allocate` return only numbers above `last` from now on."""
         ...
 
+    def give_back(self, name: bytes, first: int, last: int) -> None:
+        """Let `allocate` return the numbers `first` to `last` again, which the caller was given and has not used.
+
+        Does nothing if anybody was given numbers above `last` meanwhile.
+        """
+        ...
+
     def estimate(self, start: bytes, stop: bytes) -> Estimate:
         """Guess what a range holds. May be wrong by any factor, is cheap."""
         ...

@@ -184,6 +184,13 @@ class Database(Reader):
         """Make `allocate` give only integers above `last` from now on."""
         self._sequences.reserve(name, last)
 
+    def give_back(self, name: bytes, first: int, last: int) -> bool:
+        """Return the unused end `first` to `last` of what `allocate` gave, so that it is given out again.
+
+        Does nothing, and returns False, if somebody was given integers behind it meanwhile. Errors as `put`.
+        """
+        return self._sequences.give_back(name, first, last)
+
     def wait(self, log: bytes, after: bytes | None, timeout: float) -> bool:
         """Wait up to `timeout` seconds until a log has something behind `after`; tell whether it has."""
         environment = self._core.environment

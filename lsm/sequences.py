@@ -34,6 +34,13 @@ class IdSequences:
             raise InvalidArgumentError(f"last must be an integer from 0 to 2^63 - 1, not {last!r}")
         self._change(name, lambda present: max(present, last))
 
+    def give_back(self, name: bytes, first: int, last: int) -> bool:
+        """Make `allocate` give `first` next, if `last` is still the last integer given out; tell whether it was."""
+        if type(first) is not int or type(last) is not int or not 1 <= first <= last <= _LARGEST:
+            raise InvalidArgumentError(f"{first!r} to {last!r} are no integers that were given out")
+        change = self._change(name, lambda present: first - 1 if present == last else present)
+        return change.before == last
+
     def _change(self, name: bytes, advance: Callable[[int], int]) -> _Advance:
         change = _Advance(sequence_key(name), advance)
         sync = self._core.options.sync
@@ -47,12 +54,15 @@ class _Advance:
     def __init__(self, key: bytes, advance: Callable[[int], int]) -> None:
         self._key = key
         self._advance = advance
+        self.before = 0
+        """The last integer given out, before."""
         self.last = 0
-        """The last integer given out, afterwards."""
+        """The same afterwards."""
 
     def resolve(self, first_sequence: int, staging: StagingLike | None, lookup: Lookup) -> WriteBatch:
         """Return the new value as a change."""
-        self.last = self._advance(decode_integer(lookup(self._key)))
+        self.before = decode_integer(lookup(self._key))
+        self.last = self._advance(self.before)
         if self.last > _LARGEST:
             raise InvalidArgumentError("the sequence has no integers left")
         batch = WriteBatch()

@@ -57,6 +57,13 @@ class MemoryStore:
         with self._next_lock:
             self._next[name] = max(self._next.get(name, 1), last + 1)
 
+    def give_back(self, name: bytes, first: int, last: int) -> None:
+        """See `docs_layer.store.Store.give_back`."""
+        self._state.check_open()
+        with self._next_lock:
+            if self._next.get(name, 1) == last + 1:
+                self._next[name] = first
+
     def estimate(self, start: bytes, stop: bytes) -> Estimate:
         """See `docs_layer.store.Store.estimate`."""
         self._state.check_open()

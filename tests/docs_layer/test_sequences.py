@@ -1,11 +1,13 @@
 """Automatic ids: unique over handles and threads, in leases that grow, never behind explicit ids."""
 
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
 from docs_layer import Col, Database, Key, MemoryStore, Table, UniqueViolation, auto, col, open_db
 from docs_layer.sequences import LARGEST_LEASE, LARGEST_MOVING_ID, Sequences
+from docs_layer.store import Store
 from tests.docs_layer.samples import Author, Book
 
 NAME = b"id"
@@ -152,3 +154,45 @@ def test_a_taken_automatic_id_does_not_hide_what_is_wrong() -> None:
     assert caught.value.index == "Numbered_name"
     assert caught.value.existing == 1
     assert db.insert(Numbered(name="new")).id > 2
+
+
+def test_unused_numbers_are_given_back_at_close(store: Store) -> None:
+    """A program that is run again and again leaves no gaps behind it."""
+    keep = _Unclosed(store)
+    for run in range(5):
+        with open_db(keep, tables=[Author]) as db:
+            ids = [db.insert(Author(name=f"{run} {place}")).id for place in range(5)]
+        assert ids == list(range(run * 5 + 1, run * 5 + 6))
+
+
+def test_numbers_behind_which_others_came_stay_used(store: Store) -> None:
+    """Of two handles, the one that leased first cannot give anything back."""
+    first, second = Sequences(store), Sequences(store)
+    taken = [*first.take(NAME, 1), *first.take(NAME, 1), *second.take(NAME, 1)]
+    first.close()
+    second.close()
+    assert taken == [1, 2, 4]
+    assert list(Sequences(store).take(NAME, 1)) == [5]
+
+
+def test_a_store_that_takes_nothing_back_is_closed_all_the_same() -> None:
+    """Giving back is a courtesy: its failure is not the program's."""
+    store = CountingStore()
+    sequences = Sequences(store)
+    for _ in range(2):
+        sequences.take(NAME, 1)
+    store.close()
+    sequences.close()
+
+
+class _Unclosed:
+    """A store whose `close` does nothing."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def close(self) -> None:
+        """Stay open."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)

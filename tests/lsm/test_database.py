@@ -167,6 +167,7 @@ USES: dict[str, Callable[[lsm.Database], object]] = {
     "run": lambda database: database.run(lambda transaction: transaction.get(b"a")),
     "allocate": lambda database: database.allocate(b"ids"),
     "reserve": lambda database: database.reserve(b"ids", 5),
+    "give_back": lambda database: database.give_back(b"ids", 1, 5),
     "counter": lambda database: database.counter(b"c"),
     "counters": lambda database: database.counters(b"a", b"b"),
     "log": lambda database: database.log(b"l"),

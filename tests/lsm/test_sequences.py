@@ -29,6 +29,21 @@ def test_reserving_lifts_and_never_lowers(world: World) -> None:
     assert database.allocate(b"a") == 103
 
 
+def test_the_unused_end_can_be_given_back(world: World) -> None:
+    """Only while it is the end; what others were given since stays theirs."""
+    database = world.open()
+    assert database.allocate(b"a", 10) == 1
+    assert database.give_back(b"a", 4, 10)
+    assert database.allocate(b"a", 10) == 4
+    assert not database.give_back(b"a", 3, 10)
+    assert database.give_back(b"a", 4, 13)
+    assert database.allocate(b"a") == 4
+    assert not database.give_back(b"never used", 1, 5)
+    for first, last in ((0, 4), (5, 4), (1, 1 << 63)):
+        with pytest.raises(lsm.InvalidArgumentError, match="given out"):
+            database.give_back(b"a", first, last)
+
+
 def test_the_last_integer(world: World) -> None:
     """Of 63 bits; behind it there is none, and asking changes nothing."""
     database = world.open()

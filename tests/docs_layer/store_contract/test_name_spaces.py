@@ -159,6 +159,20 @@ def test_reserved_numbers_are_not_given_out(store: Store) -> None:
     assert store.allocate(b"Author") == 1
 
 
+def test_numbers_that_are_given_back_come_again(store: Store) -> None:
+    """The unused end of a range is given out anew, unless others were given later numbers, or reserved them."""
+    assert store.allocate(b"Book", 10) == 1
+    store.give_back(b"Book", 4, 10)
+    assert store.allocate(b"Book", 2) == 4
+    store.give_back(b"Book", 1, 3)
+    assert store.allocate(b"Book") == 6
+    store.reserve(b"Book", 20)
+    store.give_back(b"Book", 6, 6)
+    assert store.allocate(b"Book") == 21
+    store.give_back(b"Author", 1, 5)
+    assert store.allocate(b"Author") == 1
+
+
 def test_numbers_are_taken_outside_of_transactions(store: Store) -> None:
     """A rollback gives nothing back, and an open transaction does not conflict."""
     transaction = store.transaction()

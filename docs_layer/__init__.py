@@ -12,6 +12,7 @@ Start at `tables` (how a class becomes a table), `database` (what a program call
 the names below are public; everything else may change.
 """
 
+from docs_layer.assignments import increment, push, remove, set_, unset
 from docs_layer.columns import Col, Key, Many, One, Ref
 from docs_layer.database import Database, table_from_catalog
 from docs_layer.errors import (
@@ -118,6 +119,7 @@ __all__ = [
     "from_dict",
     "has",
     "in_",
+    "increment",
     "index",
     "inverse",
     "is_null",
@@ -126,9 +128,13 @@ __all__ = [
     "lower",
     "matches",
     "open_db",
+    "push",
     "ref",
+    "remove",
     "replace",
+    "set_",
     "starts_with",
     "table_from_catalog",
+    "unset",
     "upper",
 ]

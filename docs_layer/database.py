@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self
@@ -117,6 +117,17 @@ class Database:
     def truncate(self, table: type[Row], *, cascade: bool = False) -> None:
         """Delete all rows of a table, in a transaction of its own; see `Transaction.truncate`."""
         self._write(lambda transaction: transaction.truncate(table, cascade=cascade))
+
+    def update_matching(
+        self, query: Query[Row, Any], assignments: Iterable[Assignment[Row]], values: Mapping[str, Any]
+    ) -> int:
+        """Change the rows that a query finds, in a transaction of its own; see `Query.update`."""
+        kept = tuple(assignments)
+        return self._write(lambda transaction: transaction.update_matching(query, kept, values))
+
+    def delete_matching(self, query: Query[Row, Any]) -> int:
+        """Delete the rows that a query finds, in a transaction of its own; see `Query.delete`."""
+        return self._write(lambda transaction: transaction.delete_matching(query))
 
     def run(self, function: Callable[[Transaction], Result], *, retries: int = DEFAULT_RETRIES) -> Result:
         """Run a function in a transaction and commit; on a conflict run it again, after a random pause.

@@ -88,7 +88,7 @@ class Order(Generic[Owner]):
 
 
 class Assignment(Generic[Owner]):
-    """A column and its new value, for `update`."""
+    """A value and what becomes of it, for `update`."""
 
     __slots__ = ("node",)
 
@@ -96,7 +96,10 @@ class Assignment(Generic[Owner]):
         self.node = node
 
     def __repr__(self) -> str:
-        return f"{self.node.column.table.__name__}.{self.node.column.name}.to({self.node.value!r})"
+        column, value, operator = self.node
+        given = () if operator == "unset" else value if isinstance(value, tuple) else (value,)
+        shown = [shown_node(one) if isinstance(one, ValueNode) else repr(one) for one in (column, *given)]
+        return f"{'set_' if operator == 'set' else operator}({', '.join(shown)})"
 
 
 class Comparable(Generic[Owner, Kind]):
@@ -136,6 +139,9 @@ class Comparable(Generic[Owner, Kind]):
     def __bool__(self) -> NoReturn:
         raise QueryError(_NO_TRUTH)
 
+    def __iter__(self) -> NoReturn:
+        raise TypeError(f"{self!r} stands for a value of each row: it cannot be iterated over")
+
     def __repr__(self) -> str:
         return shown_node(self._node)
 
@@ -149,6 +155,13 @@ class Value(Comparable[Owner, Kind]):
     def node(self) -> ValueNode:
         """The plain form."""
         return self._node
+
+    def __getitem__(self, step: str | int) -> Value[Owner, Any]:
+        """Return what lies inside: the item of a dict, the field of a struct, or the place in a list; null if absent.
+
+        `at` does the same for static checkers that should know the type.
+        """
+        return Value(StepNode(self._node, _step(step)))
 
     def in_(self, values: Iterable[Kind]) -> Expression[Owner]:
         """Return the condition that the value is one of `values`, which may include None; read at once."""
@@ -230,13 +243,6 @@ class Column(Value[Owner, Kind]):
         """The plain form."""
         return column_node(self)
 
-    def __getitem__(self, step: str | int) -> Value[Owner, Any]:
-        """Return what lies inside: the item of a dict, the field of a struct, or the place in a list; null if absent.
-
-        `at` does the same for static checkers that should know the type.
-        """
-        return Value(StepNode(self._node, _step(step)))
-
     def to(self, value: Kind) -> Assignment[Owner]:
         """Return the assignment of a constant, for `update`."""
         return Assignment(AssignmentNode(column_node(self), value))
@@ -257,9 +263,6 @@ class Path(Comparable[Any, Any]):
 
     def __getitem__(self, step: str | int) -> Path:
         return Path(StepNode(self._node, _step(step)))
-
-    def __iter__(self) -> NoReturn:
-        raise TypeError("a path cannot be iterated over")
 
 
 f = Path(RootNode())

@@ -131,11 +131,15 @@ class OrderNode(NamedTuple):
     nulls: Nulls | None = None
 
 
-class AssignmentNode(NamedTuple):
-    """A column and the constant it is set to."""
+AssignmentOperator = Literal["set", "increment", "push", "remove", "unset"]
 
-    column: ColumnNode
+
+class AssignmentNode(NamedTuple):
+    """What happens to a column, or to a value inside of one; `value` may be a node that is read from the row."""
+
+    column: ValueNode
     value: object
+    operator: AssignmentOperator = "set"
 
 
 def column_of(node: ValueNode) -> ColumnNode | RootNode:

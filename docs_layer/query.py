@@ -12,7 +12,7 @@ query again, because a query keeps its plan.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Generator
+from collections.abc import Generator, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from types import TracebackType
@@ -24,7 +24,7 @@ from docs_layer.bound_tables import BoundTable
 from docs_layer.conditions import ALWAYS, Condition, bind, every
 from docs_layer.cursor import ReadCount, View, Window, count_rows, read_rows
 from docs_layer.errors import IndexRequiredError, MultipleRowsError, NotFoundError, QueryError
-from docs_layer.expressions import Comparable, Expression, Order, expression_node, value_node
+from docs_layer.expressions import Assignment, Comparable, Expression, Order, expression_node, value_node
 from docs_layer.nodes import AllOf, OrderNode
 from docs_layer.ordering import OrderTerm, order_term
 from docs_layer.planner import Plan, describe_plan, make_plan
@@ -58,6 +58,16 @@ class Source(Protocol):
 
     def view(self, table: type[Table]) -> AbstractContextManager[View]:
         """Open what one run reads; leaving the context releases it."""
+        ...
+
+    def update_matching(
+        self, query: Query[Any, Any], assignments: Iterable[Assignment[Any]], values: Mapping[str, Any]
+    ) -> int:
+        """Change the rows that a query finds; return how many."""
+        ...
+
+    def delete_matching(self, query: Query[Any, Any]) -> int:
+        """Delete the rows that a query finds; return how many."""
         ...
 
 
@@ -246,6 +256,50 @@ class Query(Generic[Row, Result]):
     def exists(self) -> bool:
         """Return whether there is a row."""
         return self.first() is not None
+
+    def update(self, *assignments: Assignment[Row], **values: Any) -> int:
+        """Change the rows of the query as they are at this call, and return how many there were.
+
+        `db.query(Book).where(Book.year < 1900).update(increment(Book.year, 100), push(Book.tags, "old"))`. All or none;
+        each assignment sees the row as it was before. On a database the call is a transaction of its own.
+
+        Raises:
+            QueryError: Two assignments of one value.
+            ValidationError: A value that its column refuses, or that an operator does not fit.
+            UniqueViolation, ForeignKeyViolation: As for `Transaction.insert`; checked when all rows are changed.
+            TransactionError: The query is of a snapshot.
+
+        Cost: the rows are held in memory; all must fit in one transaction.
+        """
+        return self._source.update_matching(self, assignments, values)
+
+    def delete(self) -> int:
+        """Delete the rows of the query as they are at this call, and return how many there were.
+
+        All or none, with what their referrers ask for; see `Transaction.delete`.
+
+        Raises:
+            ForeignKeyViolation: A row that stays refers to one of them.
+            TransactionError: The query is of a snapshot.
+
+        Cost: as for `update`.
+        """
+        return self._source.delete_matching(self)
+
+    @property
+    def table(self) -> type[Row]:
+        """The class whose rows it finds."""
+        return self._table
+
+    def on(self, source: Source) -> Query[Row, Result]:
+        """Return the same query on something else that can be read."""
+        return Query(source, self._table, self._request)
+
+    def primary_keys(self) -> list[bytes]:
+        """Return the encoded primary keys of the rows, for writers."""
+        with self._source.view(self._table) as view:
+            rows = read_rows(view, self._plan(view.table), self._window(self._request), ReadCount())
+            return [view.table.primary_of_row(row) for row in rows]
 
     def explain(self, *, run: bool = True) -> Explanation:
         """Tell how the rows are found.

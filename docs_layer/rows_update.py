@@ -21,6 +21,7 @@ from docs_layer.errors import NotFoundError, ValidationError
 from docs_layer.foreign_keys import Parents, collect_parents, require_parents
 from docs_layer.indexes import KEY_LIMIT_BYTES, Entry, IndexMaintainer
 from docs_layer.key_encoding import UnencodableError
+from docs_layer.row_changes import RowChange
 from docs_layer.rows_write import UndoneOnError, insert_rows, unique_violation
 from docs_layer.sequences import Sequences
 from docs_layer.store import Transaction
@@ -53,7 +54,7 @@ def read_stored(transaction: Transaction, table: BoundTable, primary: bytes) -> 
     return None if stored is None else StoredRow(primary, stored, table.codec.decode(stored))
 
 
-def update_row(transaction: Transaction, table: BoundTable, key: Any, changes: Mapping[str, Any]) -> Any:
+def update_row(transaction: Transaction, table: BoundTable, key: Any, change: RowChange) -> Any:
     """Change columns of one row.
 
     Returns:
@@ -68,7 +69,7 @@ def update_row(transaction: Transaction, table: BoundTable, key: Any, changes: M
     if found is None:
         raise NotFoundError(table.name, key)
     with UndoneOnError(transaction):
-        return table.show(change_rows(transaction, table, [(found, changes)])[0])
+        return table.show(change_rows(transaction, table, [(found, change(found.row))])[0])
 
 
 def replace_row(transaction: Transaction, table: BoundTable, row: Any) -> Any:

@@ -1,8 +1,8 @@
 """Automatic ids: leases of number ranges from the store, handed out one by one.
 
 Owns the sizes of leases. A lease is taken outside every transaction, so ids are unique and never block writers; they
-increase within a process and have gaps; what was leased and not used is given back at close. Leases grow 1, 2, 4 ... 1,024
-while the last one was used up within a second, so a slow writer wastes little and a fast one seldom asks.
+increase within a process and have gaps; what was leased and not used is given back at close. Leases grow 1, 2, 4 ...
+1,024 while the last one was used up within a second, so a slow writer wastes little and a fast one seldom asks.
 
 Thread safety: one lock guards all leases; it is held while the store allocates.
 """

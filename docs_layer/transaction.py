@@ -9,22 +9,23 @@ A transaction belongs to one thread or task, a snapshot may be used by any numbe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import groupby
 from types import TracebackType
-from typing import Any, NamedTuple, Protocol, Self
+from typing import Any, NamedTuple, NoReturn, Protocol, Self
 
 from typing_extensions import TypeVar
 
 from docs_layer.bound_tables import BoundTable
 from docs_layer.cursor import View
-from docs_layer.errors import NoSuchField, NotFoundError, QueryError, TransactionError
+from docs_layer.errors import NotFoundError, TransactionError
 from docs_layer.expressions import Assignment
 from docs_layer.foreign_keys import Parents, require_parents
 from docs_layer.query import Query
-from docs_layer.rows_delete import delete_row, truncate_table
-from docs_layer.rows_update import replace_row, update_row, upsert_row
+from docs_layer.row_changes import compile_changes
+from docs_layer.rows_delete import delete_row, delete_rows, truncate_table
+from docs_layer.rows_update import StoredRow, change_rows, read_stored, replace_row, update_row, upsert_row
 from docs_layer.rows_write import UndoneOnError, insert_rows
 from docs_layer.schema_views import SchemaView
 from docs_layer.sequences import Sequences
@@ -105,6 +106,16 @@ class Snapshot:
         """Open what one run of a query reads."""
         yield View(self._snapshot, self._schema.table(table), is_live=False)
 
+    def update_matching(
+        self, query: Query[Row, Any], assignments: Iterable[Assignment[Row]], values: Mapping[str, Any]
+    ) -> NoReturn:
+        """Refuse to change what does not change."""
+        raise TransactionError("a snapshot is read only; query the database or a transaction to write")
+
+    def delete_matching(self, query: Query[Row, Any]) -> NoReturn:
+        """Refuse to change what does not change."""
+        raise TransactionError("a snapshot is read only; query the database or a transaction to write")
+
     def close(self) -> None:
         """Release the moment; a second call does nothing."""
         self._snapshot.close()
@@ -171,15 +182,16 @@ class Transaction:
         return self._insert(rows)
 
     def update(self, table: type[Row], key: Any, /, *assignments: Assignment[Row], **values: Any) -> Row:
-        """Change columns of one row, as `Book.year.to(2024)` or `year=2024`, and return it as it will be read.
+        """Change columns of one row, as `increment(Book.year)` or `year=2024`, and return it as it will be read.
 
         Raises:
             NotFoundError: It is not there.
             NoSuchField: No column has this name; names the nearest one.
+            QueryError: Two assignments of one value.
             ValidationError, UniqueViolation, ForeignKeyViolation: As for `insert`.
         """
         bound = self._schema.table(table)
-        updated: Row = update_row(self._transaction, bound, key, _changes(bound, assignments, values))
+        updated: Row = update_row(self._transaction, bound, key, compile_changes(bound.scope, assignments, values))
         return updated
 
     def upsert(self, row: Row) -> Row:
@@ -228,6 +240,28 @@ class Transaction:
         """
         with UndoneOnError(self._transaction):
             yield self
+
+    def update_matching(
+        self, query: Query[Row, Any], assignments: Iterable[Assignment[Row]], values: Mapping[str, Any]
+    ) -> int:
+        """Change the rows that a query finds, as of this call; see `Query.update`."""
+        query = query.on(self)
+        bound = self._schema.table(query.table)
+        change = compile_changes(bound.scope, assignments, values)
+        with UndoneOnError(self._transaction):
+            found = self._matching(query, bound)
+            return len(change_rows(self._transaction, bound, [(one, change(one.row)) for one in found]))
+
+    def delete_matching(self, query: Query[Row, Any]) -> int:
+        """Delete the rows that a query finds, as of this call; see `Query.delete`."""
+        query = query.on(self)
+        bound = self._schema.table(query.table)
+        return delete_rows(self._transaction, self._schema, bound, self._matching(query, bound))
+
+    def _matching(self, query: Query[Row, Any], table: BoundTable) -> list[StoredRow]:
+        """Read the rows that a query finds; all of them, before the first is changed."""
+        primaries = query.primary_keys()
+        return [row for one in primaries if (row := read_stored(self._transaction, table, one)) is not None]
 
     def _insert(self, rows: Iterable[Row]) -> list[Row]:
         inserted: list[Row] = []
@@ -318,23 +352,3 @@ def _batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
             batch = []
     if batch:
         yield batch
-
-
-def _changes(table: BoundTable, assignments: Iterable[Assignment[Any]], values: dict[str, Any]) -> dict[str, Any]:
-    """Merge both ways to name new values; refuse unknown names and a column named twice."""
-    changes: dict[str, Any] = {}
-    columns = table.scope.columns
-    for assignment in assignments:
-        if not isinstance(assignment, Assignment):
-            raise QueryError(f"update takes assignments such as Book.year.to(2024), not {assignment!r}")
-        name = table.scope.column(assignment.node.column).name
-        if name in changes:
-            raise QueryError(f"{table.name}.{name} is set twice")
-        changes[name] = assignment.node.value
-    for name, value in values.items():
-        if name not in columns:
-            raise NoSuchField(table.name, name, columns)
-        if name in changes:
-            raise QueryError(f"{table.name}.{name} is set twice")
-        changes[name] = value
-    return changes

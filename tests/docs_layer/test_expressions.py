@@ -50,11 +50,11 @@ def test_an_expression_has_no_truth_value(use: Callable[[], object]) -> None:
 
 
 def test_orders_assignments_and_texts() -> None:
-    """A minus makes a descending term, `to` an assignment; all of them print as they were written."""
+    """A minus makes a descending term, `to` an assignment; all of them print as they can be written."""
     assert (-Book.year).node.descending
     assert Book.year.to(2024).node.value == 2024
     texts: list[Any] = [Book.year, -Book.year, Book.year.to(2024), Author.books]
-    assert [repr(one) for one in texts] == ["Book.year", "-Book.year", "Book.year.to(2024)", "Author.books"]
+    assert [repr(one) for one in texts] == ["Book.year", "-Book.year", "set_(Book.year, 2024)", "Author.books"]
 
 
 def test_columns_can_be_dictionary_keys() -> None:

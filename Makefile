@@ -15,7 +15,7 @@ INSTALLED_BENCH := $(VENV)/.installed-bench
 MINUTES ?= 60
 PYTEST_WORKERS ?= 2
 
-.PHONY: help demo test test-versions bench soak format lint types layers pytest clean
+.PHONY: help demo test test-versions bench soak asan format lint types layers pytest clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -24,9 +24,11 @@ $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo "make: no Python 3.11 or newer with its venv module was found" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
-# The stamp makes a second run quick; a changed pyproject.toml installs anew.
-$(INSTALLED): pyproject.toml | $(BIN)/python
+# The stamp makes a second run quick; a changed pyproject.toml or C source installs anew.
+$(INSTALLED): pyproject.toml $(wildcard lsm/kernel/native/*) | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[demo,test]'
+	@$(BIN)/python -c 'from lsm.kernel import kernels; "compiled" in kernels() or \
+		print("make: the compiled kernel was not built (is there a C compiler?); the plain one does its work")'
 	@touch $@
 
 $(INSTALLED_BENCH): $(INSTALLED)
@@ -77,6 +79,17 @@ bench: $(INSTALLED_BENCH) ## throughput beside LevelDB and SQLite; ARGUMENTS='--
 soak: $(INSTALLED) ## long random and crash tests on simulated and real disks; MINUTES=60
 	$(BIN)/python -m tests.soak --minutes $(MINUTES) --workers $(PYTEST_WORKERS)
 
+# Built beside the installed kernel, which stays as it is. A leak check would report what the interpreter itself keeps.
+asan: $(INSTALLED) ## the compiled kernel under AddressSanitizer: its own tests, flipped bytes, hostile tables
+	rm -rf build/asan
+	CFLAGS='-g -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined' \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target build/asan .
+	LD_PRELOAD="$$($(CC) -print-file-name=libasan.so) $$($(CC) -print-file-name=libubsan.so)" \
+		ASAN_OPTIONS=detect_leaks=0 PYTHONMALLOC=malloc LAYERDB_KERNEL=compiled \
+		$(BIN)/pytest -q -p no:cacheprovider -o pythonpath='build/asan .' --timeout 3600 \
+		tests/lsm/kernel tests/formats tests/lsm/sstable
+
 clean: ## remove what the other targets made
 	rm -rf .venv .venv-* build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -f lsm/kernel/*.so
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,32 +1,16 @@
-"""A list of changes that becomes visible and durable as one, and its bytes in the log.
+"""A list of changes that becomes visible and durable as one.
 
-The body of a log frame is this list, column by column, so that a batch is encoded and decoded by a few calls in C:
-
-    body          := key_length*n value_length*n keys values         n stands in the frame's header
-    key_length    := u32                                             all integers little-endian
-    value_length  := u32     n < 2^31: a put of n bytes
-                           | FFFFFFFF: a deletion, nothing in the values column
-                           | 80000000 + n: a range deletion; key is its start, value (n bytes) its stop, exclusive
-    keys, values  := the bytes, one after the other
-
-Example: put b"k" = b"vv" is  01000000 02000000 6b 7676.
-Entry i has the sequence number first + i; a range deletion has one as well and hides only what comes before it.
+Its bytes in the log are described in `lsm/kernel/log_entries.py`.
 """
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Mapping, Sequence
-from itertools import accumulate, pairwise
 
-from lsm.errors import InvalidArgumentError
+from lsm.kernel import kernel
 from lsm.keys import RESERVED, checked_value, checked_values, internal_key, internal_keys, internal_range
 from lsm.options import MAXIMUM_KEY_BYTES, MAXIMUM_VALUE_BYTES
 from lsm.runs import Value
-
-DELETION = 0xFFFFFFFF
-RANGE_DELETION = 0x80000000
-_PAIR = struct.Struct("<II")
 
 
 class WriteBatch:
@@ -105,52 +89,14 @@ class WriteBatch:
             self.add(start, stop)
 
 
-def encode_entry(key: bytes, value: Value) -> bytes:
-    """Return the body of a frame with one put or, with None, one deletion."""
-    if value is None:
-        return _PAIR.pack(len(key), DELETION) + key
-    return _PAIR.pack(len(key), len(value)) + key + value
-
-
 def encode_batch(batch: WriteBatch) -> bytes:
     """Return the body of a frame with all changes of the batch. About 0.1 µs a change."""
-    keys, values = batch.keys, batch.values
-    if None in values or batch.ranges:
-        lengths = [DELETION if value is None else len(value) for value in values]
-        for place in batch.ranges:
-            lengths[place] |= RANGE_DELETION
-        present = [value for value in values if value is not None]
-    else:
-        lengths = list(map(len, values))  # type: ignore[arg-type]  # no None among them
-        present = values  # type: ignore[assignment]
-    count = len(keys)
-    return b"".join([struct.pack(f"<{count}I", *map(len, keys)), struct.pack(f"<{count}I", *lengths), *keys, *present])
+    return kernel().encode_entries(batch.keys, batch.values, batch.ranges)
 
 
 def decode_batch(body: bytes, count: int) -> WriteBatch:
     """Return the batch with this body; raise `InvalidArgumentError` when the lengths do not add up."""
-    if count * 8 > len(body):
-        raise InvalidArgumentError(f"{count} entries do not fit in a body of {len(body)} bytes")
-    key_lengths = struct.unpack_from(f"<{count}I", body)
-    marks = struct.unpack_from(f"<{count}I", body, 4 * count)
     batch = WriteBatch()
-    plain = max(marks, default=0) < RANGE_DELETION
-    lengths = marks if plain else tuple(0 if mark == DELETION else mark & 0x7FFFFFFF for mark in marks)
-    key_ends = list(accumulate(key_lengths, initial=8 * count))
-    value_ends = list(accumulate(lengths, initial=key_ends[-1]))
-    if value_ends[-1] != len(body):
-        raise InvalidArgumentError(f"entries of {value_ends[-1]} bytes in a body of {len(body)} bytes")
-    batch.keys = [body[start:stop] for start, stop in pairwise(key_ends)]
-    batch.values = [body[start:stop] for start, stop in pairwise(value_ends)]
-    if not plain:
-        _mark_deletions(batch, marks)
+    batch.keys, batch.values, batch.ranges = kernel().decode_entries(body, count)
     batch.size_bytes = len(body) - 8 * count
     return batch
-
-
-def _mark_deletions(batch: WriteBatch, marks: tuple[int, ...]) -> None:
-    for place, mark in enumerate(marks):
-        if mark == DELETION:
-            batch.values[place] = None
-        elif mark >= RANGE_DELETION:
-            batch.ranges.append(place)

@@ -27,12 +27,13 @@ from lsm.commit.rotation import rotate_locked
 from lsm.commit.unfinished import finish_unfinished_locked
 from lsm.core import Core
 from lsm.errors import ClosedError, CommitOutcomeUnknownError, Error, StorageError, SyncFailedError
+from lsm.kernel import kernel
 from lsm.keys import EPOCH_KEY, decode_integer
 from lsm.memtable import Memtable
 from lsm.runs import MISSING, Value
 from lsm.write_ahead_log.frame import encode_frame
 from lsm.write_ahead_log.writer import LogWriter
-from lsm.write_batch import WriteBatch, encode_batch, encode_entry
+from lsm.write_batch import WriteBatch, encode_batch
 
 _GROUP_BYTES = 1 << 20
 _RANGES = 10_000
@@ -53,6 +54,7 @@ class CommitPipeline:
         self._core = core
         self._room = room
         self._mutex = core.mutex
+        self._encode_entry_frame = kernel().encode_entry_frame
         self._memtable_bytes = core.options.active_memtable_bytes
         self._queue: list[Request] = []
         """Requests that are not answered yet. Appended to by anyone, removed from the front under the mutex."""
@@ -66,7 +68,6 @@ class CommitPipeline:
             self.attend()
         if self._mutex.locked() or self._queue or (value is not None and len(value) > _PLAIN_ENTRY_BYTES):
             return self._commit_alone(key, value)
-        body = encode_entry(key, value)
         with self._mutex:
             state, last = core.view
             active = state.active
@@ -76,7 +77,7 @@ class CommitPipeline:
                 active = state.active
             log = core.logs[active.log_number]
             sequence = last + 1
-            frame = encode_frame(log.identity, log.end, sequence, 1, core.durable, body)
+            frame = self._encode_entry_frame(log.identity, log.end, sequence, core.durable, key, value)
             self._in_flight = _NOBODY
             core.unfinished = True
             try:

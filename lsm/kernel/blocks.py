@@ -30,10 +30,9 @@ from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from itertools import accumulate
 from struct import Struct, unpack_from
-from typing import Final
+from typing import Final, NamedTuple
 
 from lsm.errors import CorruptionError
-from lsm.kernel.interface import Block
 from lsm.runs import MISSING, Missing, Run, Value
 
 _HEADER: Final = Struct("<BBBBIIII")
@@ -46,6 +45,32 @@ _FIND_BYTES: Final = 4096
 """In key columns up to this size `bytes.find` beats a binary search in bytecode."""
 _UNPACK_COUNT: Final = 4096
 """Up to this many pieces are cut by one `struct` format; beyond, the format would take more memory than the pieces."""
+
+
+class PlainBlock(NamedTuple):
+    """A block whose lengths were all checked, with what a search in its raw bytes needs. Made by `parse_block` only.
+
+    `content` is the whole block; all positions count from its start. Entry `i` has the key `prefix` + the i-th piece
+    of the key column, and the i-th piece of the value column. Pieces of a column are either all `..._length` bytes
+    long, or lie between the i-th and the following one of `..._bounds`, which is None in the first case.
+    """
+
+    content: bytes
+    entry_count: int
+    prefix: bytes
+    key_start: int
+    key_length: int
+    key_bounds: Sequence[int] | None
+    value_start: int
+    value_length: int
+    value_bounds: Sequence[int] | None
+    tombstones: frozenset[int] | range
+
+    @property
+    def memory_bytes(self) -> int:
+        """About how much memory the block takes, in bytes."""
+        bounds = (self.key_bounds is not None) + (self.value_bounds is not None)
+        return 400 + len(self.content) + self.entry_count * 4 * bounds + len(self.tombstones) * 64
 
 
 def encode_block(keys: Sequence[bytes], values: Sequence[Value]) -> bytes:
@@ -116,7 +141,7 @@ def _pack_lengths(width: int, lengths: list[int]) -> bytes:
     return column.tobytes()
 
 
-def parse_block(content: bytes, path: str, offset: int) -> Block:
+def parse_block(content: bytes, path: str, offset: int) -> PlainBlock:
     """Check every length and return the block; see `Kernel.parse_block`."""
     try:
         return _parse_block(content)
@@ -124,7 +149,7 @@ def parse_block(content: bytes, path: str, offset: int) -> Block:
         raise CorruptionError(path, offset, f"block: {error}") from error
 
 
-def _parse_block(content: bytes) -> Block:
+def _parse_block(content: bytes) -> PlainBlock:
     """Return the block; a `ValueError` says which length does not fit."""
     size = len(content)
     if size < _HEADER.size:
@@ -150,7 +175,7 @@ def _parse_block(content: bytes) -> Block:
     if end != size:
         raise ValueError(f"entries end at {end} of {size} bytes")
     prefix = content[_HEADER.size : keys_at]
-    return Block(
+    return PlainBlock(
         content, count, prefix, key_start, key_length, key_bounds, value_start, value_length, value_bounds, tombstones
     )
 
@@ -199,7 +224,7 @@ def _bounds(content: bytes, lengths: array[int], start: int) -> tuple[Sequence[i
     return array("I", accumulate(lengths, initial=start)), end
 
 
-def search_block(block: Block, key: bytes) -> bytes | Missing | None:
+def search_block(block: PlainBlock, key: bytes) -> bytes | Missing | None:
     """Return the value of a key; see `Kernel.search_block`."""
     content, _, prefix, start, length, bounds, value_start, value_length, value_bounds, tombstones = block
     if prefix:
@@ -231,14 +256,14 @@ def search_block(block: Block, key: bytes) -> bytes | Missing | None:
     return content[value_bounds[index] : value_bounds[index + 1]]
 
 
-def _search(block: Block, key: bytes) -> int:
+def _search(block: PlainBlock, key: bytes) -> int:
     """Return the index of a key (given without the prefix) by binary search, or -1."""
     piece = _piece(block)
     index = bisect_left(range(block.entry_count), key, key=piece)
     return index if index < block.entry_count and piece(index) == key else -1
 
 
-def _piece(block: Block) -> Callable[[int], bytes]:
+def _piece(block: PlainBlock) -> Callable[[int], bytes]:
     """Return a function from an index to the key there, without the prefix."""
     content, start, length, bounds = block.content, block.key_start, block.key_length, block.key_bounds
     if bounds is None:
@@ -246,19 +271,19 @@ def _piece(block: Block) -> Callable[[int], bytes]:
     return lambda index: content[bounds[index] : bounds[index + 1]]
 
 
-def decode_block(block: Block) -> Run:
+def decode_block(block: PlainBlock) -> Run:
     """Return all entries; see `Kernel.decode_block`."""
     return _decode(block, 0, block.entry_count)
 
 
-def decode_part(block: Block, start: bytes | None, stop: bytes | None) -> Run:
+def decode_part(block: PlainBlock, start: bytes | None, stop: bytes | None) -> Run:
     """Return the entries from `start` up to `stop`; see `Kernel.decode_part`."""
     low = 0 if start is None else _lower_bound(block, start)
     high = block.entry_count if stop is None else _lower_bound(block, stop)
     return _decode(block, low, high) if low < high else ([], [])
 
 
-def _lower_bound(block: Block, key: bytes) -> int:
+def _lower_bound(block: PlainBlock, key: bytes) -> int:
     """Return how many keys of the block are below `key`."""
     prefix = block.prefix
     if key.startswith(prefix):
@@ -266,7 +291,7 @@ def _lower_bound(block: Block, key: bytes) -> int:
     return 0 if key < prefix else block.entry_count
 
 
-def _decode(block: Block, low: int, high: int) -> Run:
+def _decode(block: PlainBlock, low: int, high: int) -> Run:
     content, _, prefix, key_start, key_length, key_bounds, start, length, bounds, tombstones = block
     keys = _pieces(content, key_start, key_length, key_bounds, low, high)
     if prefix:

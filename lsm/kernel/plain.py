@@ -1,7 +1,8 @@
 """The kernel in plain Python: always there, and the meaning that every other kernel has to have.
 
 Every loop over entries runs inside a call of the standard library, so that a whole block or run costs a few calls.
-Blocks and filters have a module each, which describes their bytes; this one adds the merge and gives them one name.
+Blocks, filters and the two parts of a log frame have a module each, which describes their bytes; this one adds the
+merge and gives them one name.
 
 All functions are pure, so any number of threads may call them.
 """
@@ -12,13 +13,19 @@ from collections.abc import Sequence
 
 from lsm.kernel.blocks import decode_block, decode_part, encode_block, parse_block, search_block
 from lsm.kernel.filters import build_filter, key_hashes, parse_filter, probe_filter
+from lsm.kernel.log_entries import decode_entries, encode_entries
+from lsm.kernel.log_frames import encode_entry_frame, encode_frame
 from lsm.runs import Run, Value
 
 __all__ = [
     "build_filter",
     "decode_block",
+    "decode_entries",
     "decode_part",
     "encode_block",
+    "encode_entries",
+    "encode_entry_frame",
+    "encode_frame",
     "key_hashes",
     "merge_runs",
     "parse_block",

@@ -88,7 +88,7 @@ class Scan:
             self._read_ahead(index.offsets, slot, low, high)
             frame = self._ahead.pop(offset)
         parts.cache.misses += 1
-        block = kernel().parse_block(parts.open()[1].open(frame, offset), parts.path, offset)
+        block: Block = kernel().parse_block(parts.open()[1].open(frame, offset), parts.path, offset)
         if self._allowance_bytes > 0:
             self._allowance_bytes -= block.memory_bytes
             parts.cache.put(parts.cached, offset, block, block.memory_bytes)

@@ -2,11 +2,12 @@
 
 import pytest
 
+from lsm.kernel.log_entries import encode_entry
 from lsm.keys import internal_key, log_position, log_prefix, user_key
 from lsm.shared_page import PAGE_BYTES, Record, SharedPage
 from lsm.write_ahead_log.frame import HEADER_BYTES, body_is_valid, encode_frame, marker_bytes, parse_header
 from lsm.write_ahead_log.header import LOG_HEADER_BYTES, LogHeader, encode_log_header, parse_log_header
-from lsm.write_batch import WriteBatch, decode_batch, encode_batch, encode_entry
+from lsm.write_batch import WriteBatch, decode_batch, encode_batch
 
 IDENTITY = 0x1122334455667788
 

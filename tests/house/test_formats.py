@@ -18,14 +18,14 @@ PINNED = {
     "docs_layer/row_codec.py": "tests/formats/test_row_bytes.py",
     "lsm/kernel/blocks.py": "tests/formats/test_table_bytes.py",
     "lsm/kernel/filters.py": "tests/formats/test_table_bytes.py",
+    "lsm/kernel/log_entries.py": "tests/formats/test_log_bytes.py",
+    "lsm/kernel/log_frames.py": "tests/formats/test_log_bytes.py",
     "lsm/keys.py": "tests/formats/test_log_bytes.py",
     "lsm/manifest.py": "tests/formats/test_manifest_bytes.py",
     "lsm/shared_page.py": "tests/formats/test_log_bytes.py",
     "lsm/sstable/__init__.py": "tests/formats/test_table_bytes.py",
     "lsm/sstable/frame.py": "tests/formats/test_table_bytes.py",
-    "lsm/write_ahead_log/frame.py": "tests/formats/test_log_bytes.py",
     "lsm/write_ahead_log/header.py": "tests/formats/test_log_bytes.py",
-    "lsm/write_batch.py": "tests/formats/test_log_bytes.py",
 }
 RULE = re.compile(r"^ {4}\w[\w *+-]*? +:?= +\S.*$", re.MULTILINE)
 

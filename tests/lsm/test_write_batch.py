@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lsm.errors import InvalidArgumentError
+from lsm.kernel.log_entries import DELETION, encode_entry
 from lsm.runs import Value
-from lsm.write_batch import DELETION, WriteBatch, decode_batch, encode_batch, encode_entry
+from lsm.write_batch import WriteBatch, decode_batch, encode_batch
 
 Change = tuple[str, bytes, bytes]
 

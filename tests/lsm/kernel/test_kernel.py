@@ -1,21 +1,22 @@
 """The kernel interface: every kernel does the same, and what a model in a few lines of Python says.
 
-A second kernel is one more entry in `KERNELS`.
+Where the package was built without a C compiler, only the plain kernel is there to be tested.
 """
 
 import random
 import tracemalloc
 
 import pytest
+import xxhash
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from lsm.errors import CorruptionError
-from lsm.kernel import Block, Kernel, kernel, kernel_name, plain
+from lsm.errors import CorruptionError, InvalidArgumentError
+from lsm.kernel import Block, Kernel, kernel, kernel_name, kernels, plain
 from lsm.kernel.blocks import shared_prefix
 from lsm.runs import MISSING, Run, Value
 
-KERNELS: dict[str, Kernel] = {"plain": plain}
+KERNELS = kernels()
 on_each_kernel = pytest.mark.parametrize("tested", KERNELS.values(), ids=KERNELS.keys())
 
 PATH = "/data/000005.sst"
@@ -134,6 +135,25 @@ def test_a_changed_block_is_refused_or_decodes(tested: Kernel, drawn: dict[bytes
         assert tested.search_block(block, key) in {*values, MISSING}
 
 
+@on_each_kernel
+@given(drawn=entries(), data=st.data())
+def test_a_changed_block_reads_the_same_with_all_kernels(
+    tested: Kernel, drawn: dict[bytes, Value], data: st.DataObject
+) -> None:
+    """What one kernel refuses all refuse, and what they accept they read alike, whatever the bytes are."""
+    content = bytearray(plain.encode_block(*run_of(drawn)))
+    for _ in range(data.draw(st.integers(0, 3))):
+        position = data.draw(st.integers(0, min(len(content) - 1, 60)))
+        content[position] = data.draw(st.sampled_from([0, 1, 2, 3, 4, 127, 255]))
+    block, refusal = parse_or_refuse(tested, bytes(content))
+    meaning = kernels()["plain"]
+    expected, expected_refusal = parse_or_refuse(meaning, bytes(content))
+
+    assert refusal == expected_refusal
+    if block is not None and expected is not None:
+        assert tested.decode_block(block) == meaning.decode_block(expected)
+
+
 def parse_or_refuse(tested: Kernel, content: bytes) -> tuple[Block | None, tuple[str, int] | None]:
     """Return the block, or the place that the refusal names."""
     try:
@@ -243,6 +263,15 @@ def test_hashes_are_those_of_the_format(tested: Kernel) -> None:
 
 
 @on_each_kernel
+@given(keys=st.lists(st.binary(max_size=300), max_size=20), size=st.integers(0, 5000))
+def test_hashes_of_any_length_are_those_of_the_library(tested: Kernel, keys: list[bytes], size: int) -> None:
+    """Short, medium and long keys take different ways to the hash that `xxhash` computes."""
+    keys = [*keys, bytes(number * 7 & 255 for number in range(size))]
+
+    assert tested.key_hashes(keys) == list(map(xxhash.xxh3_64_intdigest, keys))
+
+
+@on_each_kernel
 @given(
     drawn=st.lists(st.dictionaries(alike_keys, values_or_tombstones, max_size=12), max_size=5),
     reverse=st.booleans(),
@@ -259,6 +288,67 @@ def test_a_merge_keeps_the_newest(tested: Kernel, drawn: list[dict[bytes, Value]
     expected = sorted(model, reverse=reverse)
 
     assert tested.merge_runs(runs, reverse) == (expected, [model[key] for key in expected])
+
+
+@on_each_kernel
+def test_a_long_merge_keeps_the_newest(tested: Kernel) -> None:
+    """Ten thousand entries of three runs, with keys that differ behind their eighth byte only."""
+    runs: list[Run] = []
+    model: dict[bytes, Value] = {}
+    for age in (2, 1, 0):
+        one: dict[bytes, Value] = {b"beginning/%06d" % number: b"%d" % age for number in range(age, 15_000, age + 2)}
+        runs.insert(0, run_of(one))
+        model.update(one)
+
+    assert tested.merge_runs(runs, False) == run_of(dict(sorted(model.items())))
+
+
+changes = st.lists(st.tuples(short_keys, st.one_of(st.none(), st.binary(max_size=20)), st.booleans()), max_size=20)
+
+
+@on_each_kernel
+@given(drawn=changes)
+def test_entries_of_a_log_come_back(tested: Kernel, drawn: list[tuple[bytes, Value, bool]]) -> None:
+    """Puts, deletions and deletions of ranges give the bytes that the plain kernel gives, and are read back."""
+    keys = [key for key, _, _ in drawn]
+    values = [value for _, value, _ in drawn]
+    ranges = [place for place, (_, value, is_range) in enumerate(drawn) if is_range and value is not None]
+    body = tested.encode_entries(keys, values, ranges)
+
+    assert body == plain.encode_entries(keys, values, ranges)
+    assert tested.decode_entries(body, len(keys)) == (keys, values, ranges)
+
+
+@on_each_kernel
+@given(body=st.binary(max_size=60), count=st.integers(0, 8), large=st.sampled_from([0, 2**31, 2**32 - 1]))
+def test_hostile_entries_of_a_log_are_refused_alike(tested: Kernel, body: bytes, count: int, large: int) -> None:
+    """Any bytes with any count give what the plain kernel gives: the same entries, or `InvalidArgumentError`."""
+    for number in (count, count + large):
+        assert entries_or_refuse(tested, body, number) == entries_or_refuse(plain, body, number)
+
+
+def entries_or_refuse(tested: Kernel, body: bytes, count: int) -> object:
+    """Return the entries, or the text of the refusal."""
+    try:
+        return tested.decode_entries(body, count)
+    except InvalidArgumentError as refusal:
+        return str(refusal)
+
+
+u64 = st.integers(0, 2**64 - 1)
+
+
+@on_each_kernel
+@given(identity=u64, offset=u64, sequence=u64, durable=st.tuples(u64, u64), body=st.binary(max_size=300))
+def test_frames_are_the_same_for_all_kernels(
+    tested: Kernel, identity: int, offset: int, sequence: int, durable: tuple[int, int], body: bytes
+) -> None:
+    """Headers, checksums and bodies, of a frame with any body and of one with a single entry."""
+    expected = plain.encode_frame(identity, offset, sequence, 2**32 - 1, durable, body)
+    assert tested.encode_frame(identity, offset, sequence, 2**32 - 1, durable, body) == expected
+    for value in (None, body):
+        entry = plain.encode_entry_frame(identity, offset, sequence, durable, body[:9], value)
+        assert tested.encode_entry_frame(identity, offset, sequence, durable, body[:9], value) == entry
 
 
 @on_each_kernel

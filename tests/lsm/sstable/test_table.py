@@ -284,12 +284,12 @@ def test_a_scan_does_not_flush_the_cache() -> None:
     used_bytes = cache.used_bytes
 
     flatten(reader.runs(b"02000", b"04000", fill_cache=False))
-    blocks = [entry for entry in reader._parts.cached.entries.values() if hasattr(entry.content, "prefix")]
+    blocks = [entry for entry in reader._parts.cached.entries.values() if hasattr(entry.content, "entry_count")]
     assert len(blocks) == 1
     flatten(reader.runs(b"02000", b"04000"))
-    blocks = [entry for entry in reader._parts.cached.entries.values() if hasattr(entry.content, "prefix")]
+    blocks = [entry for entry in reader._parts.cached.entries.values() if hasattr(entry.content, "entry_count")]
     assert len(blocks) > 1
-    assert sum(entry.charge_bytes for entry in blocks) < (1 << 13) + 4000
+    assert sum(entry.content.memory_bytes for entry in blocks) < (1 << 13) + 2000
     assert used_bytes < cache.capacity_bytes
 
 

@@ -81,9 +81,10 @@ soak: $(INSTALLED) ## long random and crash tests on simulated and real disks; M
 
 # Built beside the installed kernel, which stays as it is. A leak check would report what the interpreter itself keeps.
 asan: $(INSTALLED) ## the compiled kernel under AddressSanitizer: its own tests, flipped bytes, hostile tables
-	rm -rf build/asan
+	rm -rf build
 	CFLAGS='-g -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined' \
 		$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target build/asan .
+	rm -rf build/lib.* build/temp.* build/bdist.*
 	LD_PRELOAD="$$($(CC) -print-file-name=libasan.so) $$($(CC) -print-file-name=libubsan.so)" \
 		ASAN_OPTIONS=detect_leaks=0 PYTHONMALLOC=malloc LAYERDB_KERNEL=compiled \
 		$(BIN)/pytest -q -p no:cacheprovider -o pythonpath='build/asan .' --timeout 3600 \

@@ -26,6 +26,8 @@ from lsm.memtable import Memtable
 from lsm.options import Options
 from lsm.shared_page import Record, SharedPage
 from lsm.state import State, View
+from lsm.tables import TableSet
+from lsm.version import empty_version
 from lsm.write_ahead_log.writer import LogWriter
 
 
@@ -94,8 +96,9 @@ class Core:
 
     def current_view(self) -> View:
         """Return the newest view; raise `ClosedError` when the handle is closed."""
+        view = self.view
         self.check_open()
-        return self.view
+        return view
 
     def check_open(self) -> None:
         """Raise `ClosedError` when the handle is closed.
@@ -114,6 +117,21 @@ class Core:
         self.closed_reason = reason
         self.closed = kind
         self.attention = True
+
+    def drop_files_locked(self) -> None:
+        """Forget memtables and files of a handle that is closed, lest they live as long as somebody names the handle.
+
+        Readers that have a view keep what is in it. Others see that the handle is closed: they look for that after
+        they have loaded the view. Under `mutex`.
+        """
+        state, sequence = self.view
+        memtable = self.new_memtable(state.active.log_number)
+        empty = TableSet(empty_version(self.options.level_count), {})
+        self.view = (State(memtable, (), empty), sequence)
+        self.history = HistoryLink(memtable)
+        self.logs = {}
+        self.unsynced = []
+        self.cache.resize(0)
 
     def allocate_file_number_locked(self) -> int:
         """Return a number that no file of this directory had or will have. Under `mutex`."""

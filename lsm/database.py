@@ -331,9 +331,10 @@ class Database(Reader):
 
     def _view(self) -> View:
         core = self._core
+        view = core.view
         if core.closed is not None:
             raise core.closed_error()
-        return core.view
+        return view
 
     def _pause(self, attempt: int) -> None:
         environment = self._core.environment
@@ -346,6 +347,7 @@ class Database(Reader):
         core = self._core
         with core.mutex, core.sync_lock:
             page, core.page = core.page, None
+            core.drop_files_locked()
         if page is not None:
             page.close()
         if core.locks is not None:

@@ -13,6 +13,7 @@ from lsm.version import Tables
 def gather_statistics(core: Core, maintenance: Maintenance, room: Room) -> Statistics:
     """Return the statistics of this moment. Takes the commit mutex for a moment; cost: O(tables)."""
     with core.mutex:
+        core.check_open()
         state, sequence = core.view
         log = core.logs[state.active.log_number]
         live_log = (log.number, log.end)

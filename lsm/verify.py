@@ -94,6 +94,7 @@ def verify_live(core: Core, installer: Installer) -> VerificationReport:
     """Check the files of an open handle as they are now; others may go on reading and writing."""
     findings = _Findings()
     with installer.lock, core.mutex:
+        core.check_open()
         state, _ = core.view
         manifest = installer.manifest
         ends = {number: (log.file, log.end) for number, log in core.logs.items()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -89,3 +90,18 @@ def test_work_that_comes_too_late_is_refused(world: World, monkeypatch: pytest.M
     monkeypatch.undo()
 
     assert content(world.open()) == {b"a": b"1"}
+
+
+def test_closing_gives_back_every_descriptor(tmp_path: Path) -> None:
+    """Also while somebody still names the handle, such as a traceback: so the file system can be unmounted."""
+    database = lsm.open(tmp_path / "data")
+    database.put(b"in a table", b"1")
+    database.flush()
+    database.put(b"in a log", b"1")
+    database.close()
+
+    links = [Path(link) for link in Path("/proc/self/fd").iterdir()]
+    names = [link.readlink() for link in links if link.is_symlink()]
+    assert [name for name in names if name.is_relative_to(tmp_path)] == []
+    with pytest.raises(lsm.ClosedError):
+        database.get(b"in a table")

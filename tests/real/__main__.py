@@ -14,12 +14,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tests.real.kills import kills
+from tests.real.power_cut import power_cuts
 from tests.support.totals import Lane, append, table
 
 Run = Callable[[Path, float], Iterator[Lane]]
 """Runs one group of lanes in an empty directory, for about so many minutes where it has no end of its own."""
 
-GROUPS: dict[str, Run] = {"kills": kills}
+GROUPS: dict[str, Run] = {"kills": kills, "power": power_cuts}
 
 
 def run(name: str, minutes: float) -> list[Lane]:

@@ -10,8 +10,8 @@ from typing import Self
 
 from lsm.testing.crashtest.children import Child, Children
 from lsm.testing.crashtest.history import BrokenPromiseError, History
-from lsm.testing.crashtest.messages import Answered, Closed, Issued, Message, Opened, Wrong
-from lsm.testing.crashtest.plan import Commit, Look
+from lsm.testing.crashtest.messages import Answered, Closed, Message, Opened, Wrong
+from lsm.testing.crashtest.plan import Commit, Look, Step
 from lsm.testing.crashtest.report import Report
 from lsm.testing.crashtest.writer import Task
 
@@ -27,8 +27,6 @@ class Crew:
         self._children = Children(self._hear)
         self._living: list[Child] = []
         self._wrong = ""
-        self._steps: dict[int, Issued] = {}
-        """Writer -> the step it is at."""
         self.opened: set[int] = set()
         """Processes that have opened the database."""
         self._closed: set[int] = set()
@@ -113,25 +111,23 @@ class Crew:
         return BrokenPromiseError(f"nothing was heard for {_HANG_SECONDS:.0f} s; see standard error for the stacks")
 
     def _hear(self, message: Message) -> None:
+        if isinstance(message, Answered):
+            self._count(message, self.history.present[message.writer].step)
         self.history.hear(message)
-        if isinstance(message, Issued):
-            self._steps[message.writer] = message
-        elif isinstance(message, Answered):
-            self._count(message, self._steps.pop(message.writer))
-        elif isinstance(message, Wrong):
+        if isinstance(message, Wrong):
             self._wrong = message.text
         elif isinstance(message, Opened):
             self.opened.add(message.process)
         elif isinstance(message, Closed):
             self._closed.add(message.process)
 
-    def _count(self, answer: Answered, issued: Issued) -> None:
+    def _count(self, answer: Answered, step: Step) -> None:
         if answer.outcome == "refused":
             self._report.refused += 1
-        elif isinstance(issued.step, Commit):
+        elif isinstance(step, Commit):
             self._report.acknowledged_commits += 1
-            self._report.synced_commits += issued.step.sync
-        elif isinstance(issued.step, Look):
+            self._report.synced_commits += step.sync
+        elif isinstance(step, Look):
             self._report.looks += 1
 
     def __enter__(self) -> Self:

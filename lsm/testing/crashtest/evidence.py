@@ -60,7 +60,7 @@ def replay(directory: Path) -> tuple[Failure, str]:
         history = failure.history
         try:
             inspect(str(copy / AS_ENDED), options, history, history.acknowledged, history.issued)
-            inspect_checkpoints(copy / CHECKPOINTS, options, history)
+            inspect_checkpoints(copy / CHECKPOINTS, options, history, history.checkpoints.values())
         except (lsm.Error, BrokenPromiseError) as error:
             return failure, f"{type(error).__name__}: {error}"
     return failure, ""

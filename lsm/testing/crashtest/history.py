@@ -1,6 +1,7 @@
 """What was promised: for each writer its commits in order, how many were acknowledged, how many are durable.
 
-It lives in the parent, where no crash can touch it, and hears of everything through messages in their order.
+It lives in the parent, where no crash can touch it, and hears of everything through messages in their order. How much
+is durable is right as long as one process writes at a time, so that its opening is a recovery.
 
 Commits are counted for each writer from the first ever. What a crash leaves must be, for each writer, the state after
 its first n commits, with durable <= n after a power cut, acknowledged <= n after a kill, and n <= issued always. All
@@ -11,8 +12,19 @@ from __future__ import annotations
 
 import msgspec
 
-from lsm.testing.crashtest.messages import Answered, Issued, Message
-from lsm.testing.crashtest.plan import COUNTER, TOTAL, Barrier, Checkpoint, Commit, apply, count_key, prefix_of
+from lsm.testing.crashtest.messages import Answered, Closed, Issued, Message, Opened, Recovered
+from lsm.testing.crashtest.plan import (
+    COUNTER,
+    TOTAL,
+    Barrier,
+    Checkpoint,
+    Commit,
+    Step,
+    apply,
+    count_key,
+    digest,
+    prefix_of,
+)
 
 Counts = tuple[int, ...]
 """One number of commits for each writer."""
@@ -43,6 +55,13 @@ class WriterHistory(msgspec.Struct):
         return self.settled + len(self.issues)
 
 
+class Present(msgspec.Struct, frozen=True):
+    """A step without an answer, and how many commits of each writer were acknowledged when it began."""
+
+    step: Step
+    before: Counts
+
+
 class PromisedCheckpoint(msgspec.Struct):
     """A checkpoint has, of each writer, from `least` to `most` commits. `finished`: it must be there."""
 
@@ -62,8 +81,8 @@ class History(msgspec.Struct):
     writers: list[WriterHistory]
     checkpoints: dict[int, PromisedCheckpoint] = {}
     """The last one of each writer."""
-    barriers: dict[int, Counts] = {}
-    """Writer -> what its present step makes durable when it succeeds."""
+    present: dict[int, Present] = {}
+    """Writer -> the step that it is at."""
 
     @classmethod
     def of(cls, writers: int) -> History:
@@ -86,54 +105,69 @@ class History(msgspec.Struct):
         return tuple(writer.issued for writer in self.writers)
 
     def hear(self, message: Message) -> None:
-        """Enter one message; messages come in their order."""
+        """Enter one message; messages come in their order. Raises `BrokenPromiseError`."""
         if isinstance(message, Issued):
             self._issued(message)
         elif isinstance(message, Answered):
             self._answered(message)
+        elif isinstance(message, Recovered):
+            self._recovered(message)
+        elif isinstance(message, Opened | Closed):
+            self.all_durable()
 
     def _issued(self, message: Issued) -> None:
         writer = self.writers[message.writer]
         writer.last_number = message.number
-        step = message.step
-        if isinstance(step, Commit):
-            writer.issues.append(Issue(message.number, step, self.acknowledged))
-        elif isinstance(step, Checkpoint):
-            self.checkpoints[message.writer] = PromisedCheckpoint(step.name, self.acknowledged, ())
-        if isinstance(step, Barrier) or (isinstance(step, Commit) and step.sync):
-            self.barriers[message.writer] = self.acknowledged
+        before = self.acknowledged
+        self.present[message.writer] = Present(message.step, before)
+        if isinstance(message.step, Commit):
+            writer.issues.append(Issue(message.number, message.step, before))
+        elif isinstance(message.step, Checkpoint):
+            self.checkpoints[message.writer] = PromisedCheckpoint(message.step.name, before, ())
 
     def _answered(self, message: Answered) -> None:
         writer = self.writers[message.writer]
-        barrier = self.barriers.pop(message.writer, None)
-        is_commit = bool(writer.issues) and writer.issues[-1].number == message.number
-        checkpoint = self.checkpoints.get(message.writer)
-        is_checkpoint = checkpoint is not None and not checkpoint.most
+        step, before = msgspec.structs.astuple(self.present.pop(message.writer))
         if message.outcome == "refused":
-            if is_commit:
+            if isinstance(step, Commit):
                 writer.issues.pop()
-            if is_checkpoint:
+            elif isinstance(step, Checkpoint):
                 del self.checkpoints[message.writer]
             return
-        if is_commit:
+        if isinstance(step, Commit):
             writer.acknowledged = writer.issued
-        if barrier is not None:
-            for other, count in zip(self.writers, barrier, strict=True):
+        elif isinstance(step, Checkpoint):
+            self.checkpoints[message.writer].most = self.issued
+            self.checkpoints[message.writer].finished = True
+        if isinstance(step, Barrier) or (isinstance(step, Commit) and step.sync):
+            for other, count in zip(self.writers, before, strict=True):
                 other.durable = max(other.durable, count)
-            if is_commit:
-                writer.durable = writer.issued
-        if checkpoint is not None and is_checkpoint:
-            checkpoint.most = self.issued
-            checkpoint.finished = True
+        if isinstance(step, Commit) and step.sync:
+            writer.durable = writer.issued
 
-    def closed(self) -> None:
-        """Enter that the database was closed: everything is durable."""
+    def _recovered(self, message: Recovered) -> None:
+        """Learn what became of a commit that had no answer when its process ended: it is there, or it never was."""
+        writer = self.writers[message.writer]
+        state = dict(writer.base)
+        states = [digest(state)]
+        for issue in writer.issues:
+            apply(state, message.writer, issue.number, issue.commit)
+            states.append(digest(state))
+        least = writer.acknowledged - writer.settled
+        if message.digest not in states[least:]:
+            raise BrokenPromiseError(f"writer {message.writer} begins with a state that was never promised to it")
+        del writer.issues[least + states[least:].index(message.digest) :]
+        writer.acknowledged = writer.issued
+        writer.durable = writer.issued
+
+    def all_durable(self) -> None:
+        """Enter that everything acknowledged is durable: the database was closed, or recovered."""
         for writer in self.writers:
             writer.durable = writer.acknowledged
 
-    def restarted(self) -> None:
-        """Enter that all processes have ended: a step that got no answer never will."""
-        self.barriers.clear()
+    def ended(self) -> None:
+        """Enter that all processes have ended: a step without an answer never gets one."""
+        self.present.clear()
 
     def settle(self, counts: Counts | None = None) -> None:
         """Forget how the first commits were made, those in `counts` or all durable ones: no check will ask for less."""
@@ -151,7 +185,7 @@ class History(msgspec.Struct):
             writer.settled = writer.acknowledged = writer.durable = writer.issued
             writer.issues = []
         self.checkpoints.clear()
-        self.restarted()
+        self.ended()
 
 
 def own(content: dict[bytes, bytes], writer: int) -> dict[bytes, bytes]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -81,15 +82,18 @@ def _is_needed_log(name: str, manifest: Manifest) -> bool:
     return parsed is not None and parsed[0] == "log" and parsed[1] >= manifest.oldest_log.number
 
 
-def inspect_checkpoints(folder: Path, options: lsm.Options, history: History) -> int:
-    """Compare each checkpoint with the history: whole if it has its name, and there if it was finished.
+def inspect_checkpoints(
+    folder: Path, options: lsm.Options, history: History, checkpoints: Iterable[PromisedCheckpoint]
+) -> int:
+    """Compare checkpoints with the history: each is whole if it has its name, and is there if it was finished.
 
     Returns how many were there. Raises `BrokenPromiseError`, and what opening raises.
     """
-    for promised in history.checkpoints.values():
+    promises = list(checkpoints)
+    for promised in promises:
         if promised.finished and not (folder / promised.name).is_dir():
             raise BrokenPromiseError(f"the finished checkpoint {promised.name} is gone")
-    present = [promised for promised in history.checkpoints.values() if (folder / promised.name).is_dir()]
+    present = [promised for promised in promises if (folder / promised.name).is_dir()]
     for promised in present:
         _inspect_checkpoint(folder, options, history, promised)
     return len(present)

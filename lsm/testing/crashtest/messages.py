@@ -25,9 +25,16 @@ _TEXT_CHARACTERS = 900
 
 
 class Opened(msgspec.Struct, frozen=True, array_like=True, tag="opened"):
-    """A process has opened the database."""
+    """A process has opened the database, and recovered it if nobody else had."""
 
     process: int
+
+
+class Recovered(msgspec.Struct, frozen=True, array_like=True, tag="recovered"):
+    """A writer begins with this state of its own keys (`plan.digest`)."""
+
+    writer: int
+    digest: bytes
 
 
 class Issued(msgspec.Struct, frozen=True, array_like=True, tag="issued"):
@@ -60,7 +67,7 @@ class Closed(msgspec.Struct, frozen=True, array_like=True, tag="closed"):
     process: int
 
 
-Message = Opened | Issued | Answered | Wrong | Closed
+Message = Opened | Recovered | Issued | Answered | Wrong | Closed
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Message).decode

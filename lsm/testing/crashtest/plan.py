@@ -9,6 +9,7 @@ Values are a function of writer, step and place, so that they need not be told a
 
 from __future__ import annotations
 
+import hashlib
 import random
 from collections.abc import Iterator
 from typing import Literal
@@ -174,6 +175,11 @@ def options(generator: random.Random) -> Options:
         level0_slow_tables=6,
         level0_stop_tables=10,
     )
+
+
+def digest(state: dict[bytes, bytes]) -> bytes:
+    """Return a few bytes that are the same for two states only if they are equal."""
+    return hashlib.blake2b(repr(sorted(state.items())).encode(), digest_size=16).digest()
 
 
 class Moment(msgspec.Struct, frozen=True):

@@ -140,7 +140,7 @@ class Trial:
         if was_closed and (found.recovery.dropped_bytes or found.recovery.interrupted):
             raise BrokenPromiseError(f"opening after a clean close is no plain opening: {found.recovery}")
         folder = self._directory / evidence.CHECKPOINTS
-        self.report.checkpoints += inspect_checkpoints(folder, chosen, history)
+        self.report.checkpoints += inspect_checkpoints(folder, chosen, history, history.checkpoints.values())
         shutil.rmtree(folder)
         folder.mkdir()
         history.adopt(found.content)

@@ -18,7 +18,7 @@ import msgspec
 
 import lsm
 from lsm.testing.crashtest import history
-from lsm.testing.crashtest.messages import Answered, Closed, Issued, Opened, send, trouble
+from lsm.testing.crashtest.messages import Answered, Closed, Issued, Opened, Recovered, send, trouble
 from lsm.testing.crashtest.plan import (
     COUNTER,
     TOTAL,
@@ -33,6 +33,7 @@ from lsm.testing.crashtest.plan import (
     Step,
     apply,
     count_key,
+    digest,
     prefix_of,
     steps,
     value_of,
@@ -103,6 +104,7 @@ class _Worker:
         self._pipe = pipe
         self._asked = asked
         self._known: dict[bytes, bytes] = dict(database.scan(prefix=prefix_of(writer)))
+        send(pipe, Recovered(writer, digest(self._known)))
         self._snapshots: list[tuple[lsm.Snapshot, dict[bytes, bytes]]] = []
 
     def run(self) -> None:

@@ -45,24 +45,35 @@ class WrongMountError(Exception):
     """A mount is not what it must be; nothing was touched."""
 
 
-def unavailable(kind: str) -> str:
-    """Say why there can be no file system of this kind on a loop device here; empty if there can."""
+def mounts_unavailable() -> str:
+    """Say why nothing can be mounted here; empty if something can."""
     if os.geteuid() != 0:
         return "needs root"
-    missing = [tool for tool in ("unshare", "losetup", "mount", "mkfs.xfs", _FORMAT[kind][0]) if not shutil.which(tool)]
-    if missing:
-        return f"needs {', '.join(missing)}"
+    return _missing("unshare", "mount") or _refused(in_own_namespace(["true"]))
+
+
+def unavailable(kind: str) -> str:
+    """Say why there can be no file system of this kind on a loop device here; empty if there can."""
+    reason = mounts_unavailable() or _missing("losetup", "mkfs.xfs", _FORMAT[kind][0])
+    if reason:
+        return reason
     if not Path("/dev/loop-control").exists():
         return "needs loop devices"
     known = Path("/proc/filesystems").read_text(encoding="ascii").split()
     unknown = sorted({"xfs", kind}.difference(known))
     if unknown:
         return f"the kernel has no {', '.join(unknown)}"
-    for probe in (in_own_namespace(["true"]), ["losetup", "--find"]):
-        done = subprocess.run(probe, capture_output=True, text=True, check=False)
-        if done.returncode:
-            return f"{probe[0]} is refused here: {done.stderr.strip()}"
-    return ""
+    return _refused(["losetup", "--find"])
+
+
+def _missing(*tools: str) -> str:
+    absent = [tool for tool in tools if not shutil.which(tool)]
+    return f"needs {', '.join(absent)}" if absent else ""
+
+
+def _refused(probe: list[str]) -> str:
+    done = subprocess.run(probe, capture_output=True, text=True, check=False)
+    return f"{probe[0]} is refused here: {done.stderr.strip()}" if done.returncode else ""
 
 
 def in_own_namespace(command: list[str]) -> list[str]:

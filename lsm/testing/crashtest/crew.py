@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -16,6 +17,7 @@ from lsm.testing.crashtest.report import Report
 from lsm.testing.crashtest.writer import Task
 
 _HANG_SECONDS = 60.0
+_GO_ON_SECONDS = 30.0
 
 
 class Crew:
@@ -29,6 +31,8 @@ class Crew:
         self._wrong = ""
         self.opened: set[int] = set()
         """Processes that have opened the database."""
+        self.refused: Counter[str] = Counter()
+        """How many steps were refused, by what the processes say of the error."""
         self._closed: set[int] = set()
 
     def start(self, task: Task) -> Child:
@@ -51,6 +55,18 @@ class Crew:
             self._check_words()
             if until() or time.monotonic() >= end:
                 return
+
+    def expect_commits(self, writers: Sequence[int]) -> None:
+        """Wait until each of these writers has committed again. Raises as `listen`, also when it takes too long."""
+        history = self.history
+        before = history.acknowledged
+
+        def have_gone_on() -> bool:
+            return all(history.acknowledged[writer] > before[writer] for writer in writers)
+
+        self.listen(_GO_ON_SECONDS, have_gone_on)
+        if not have_gone_on():
+            raise BrokenPromiseError(f"not all of the writers {list(writers)} go on: {before}, {history.acknowledged}")
 
     def hear(self) -> None:
         """Hear everything that was said up to now."""
@@ -123,6 +139,7 @@ class Crew:
 
     def _count(self, answer: Answered, step: Step) -> None:
         if answer.outcome == "refused":
+            self.refused[answer.error] += 1
             self._report.refused += 1
         elif isinstance(step, Commit):
             self._report.acknowledged_commits += 1

@@ -46,7 +46,7 @@ class Issued(msgspec.Struct, frozen=True, array_like=True, tag="issued"):
 
 
 class Answered(msgspec.Struct, frozen=True, array_like=True, tag="answered"):
-    """A step has ended. refused: nothing was done, as an allowed error said."""
+    """A step has ended. refused: nothing was done, as an allowed error said; `error` has its class and its file."""
 
     writer: int
     number: int

@@ -27,7 +27,6 @@ from lsm.testing.crashtest.writer import Task
 
 MOST_PROCESSES = 1
 """How many processes may have a directory open for writing."""
-_GO_ON_SECONDS = 30.0
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,15 +105,7 @@ class Trial:
     def _wait_for(self, crew: Crew, processes: list[int]) -> None:
         """Wait until each writer of these processes has committed again: the end of one must not hold up the others."""
         threads = self._settings.threads
-        writers = [process * threads + thread for process in processes for thread in range(threads)]
-        before = self._history.acknowledged
-
-        def have_gone_on() -> bool:
-            return all(self._history.acknowledged[writer] > before[writer] for writer in writers)
-
-        crew.listen(_GO_ON_SECONDS, have_gone_on)
-        if not have_gone_on():
-            raise BrokenPromiseError(f"processes {processes} do not go on after the end of another")
+        crew.expect_commits([process * threads + thread for process in processes for thread in range(threads)])
 
     def _task(self, process: int, chosen: lsm.Options) -> Task:
         threads = self._settings.threads

@@ -127,7 +127,7 @@ class _Worker:
         except lsm.Error as error:
             if type(error).__name__ not in self._task.allowed:
                 raise
-            send(self._pipe, Answered(self.writer, self._number, "refused", type(error).__name__))
+            send(self._pipe, Answered(self.writer, self._number, "refused", _short(error)))
             return
         if isinstance(step, Commit):
             apply(self._known, self.writer, self._number, step)
@@ -210,6 +210,12 @@ class _Worker:
             raise history.BrokenPromiseError(
                 f"writer {self.writer} reads {_first_difference(forward, wanted)} in its own keys"
             )
+
+
+def _short(error: lsm.Error) -> str:
+    """Return the class of an error and the name of its file, without numbers."""
+    name = Path(getattr(error, "path", "")).name
+    return f"{type(error).__name__} {name.strip('0123456789-')}".strip()
 
 
 def _first_difference(found: list[tuple[bytes, bytes]], wanted: list[tuple[bytes, bytes]]) -> str:

@@ -2,7 +2,8 @@
 
 Each table has a `CachedTable`: a dict from the offset in the file to a `CacheEntry`. A reader looks there by itself,
 without a lock and without a call, and marks a hit by `entry.used = True`. That is one bytecode on an object of its own,
-so it needs no lock; a mark that is lost in a race costs at most one early eviction.
+so it needs no lock; a mark that is lost in a race costs at most one early eviction. Whoever keeps an entry elsewhere
+(the kernel's finders do) sees by its content, which is then None, that it was evicted.
 
 Eviction is CLOCK (second chance): the hand takes the oldest entry; if it was used since the hand last came by, it loses
 its mark and stays, otherwise it goes. Entries start unmarked, so what a scan brings in and nobody asks for again goes
@@ -15,28 +16,17 @@ other way round.
 
 from __future__ import annotations
 
+from array import array
 from collections import deque
 from typing import Any, Final
 
 from lsm.compression import Decompressor
 from lsm.environment import Lock
+from lsm.kernel import CacheEntry, kernel
 
 _LARGEST_SHARE: Final = 4
 _OVERHEAD_BYTES: Final = 250
 """Memory of an entry, its place in the ring and in the dict."""
-
-
-class CacheEntry:
-    """One cached object with its charge; only who put it knows its type. `used` is the clock's mark, free to be set."""
-
-    __slots__ = ("charge_bytes", "content", "offset", "table", "used")
-
-    def __init__(self, table: CachedTable, offset: int, content: Any, charge_bytes: int) -> None:
-        self.table = table
-        self.offset = offset
-        self.content = content
-        self.charge_bytes = charge_bytes
-        self.used = False
 
 
 class CachedTable:
@@ -62,8 +52,9 @@ class BlockCache:
         # Constant after construction.
         self.decompressor: Final = Decompressor()
         self._lock = lock
+        self._new_entry = kernel().new_cache_entry
         # Counted without a lock, so concurrent readers may lose some.
-        self.hits = 0
+        self.hit_counter: Final = array("Q", [0])
         self.misses = 0
         # Guarded by the lock.
         self.capacity_bytes = capacity_bytes
@@ -74,6 +65,11 @@ class BlockCache:
     def used_bytes(self) -> int:
         """The sum of all charges, in bytes."""
         return self._used_bytes
+
+    @property
+    def hits(self) -> int:
+        """How many blocks were asked for and found."""
+        return self.hit_counter[0]
 
     @property
     def entry_count(self) -> int:
@@ -91,7 +87,7 @@ class BlockCache:
             self.misses += 1
             return None
         entry.used = True
-        self.hits += 1
+        self.hit_counter[0] += 1
         return entry.content
 
     def put(self, table: CachedTable, offset: int, content: Any, charge_bytes: int) -> None:
@@ -105,7 +101,7 @@ class BlockCache:
         with self._lock:
             if offset in table.entries or table.dropped:
                 return
-            entry = CacheEntry(table, offset, content, charge_bytes)
+            entry = self._new_entry(table, offset, content, charge_bytes)
             self._make_room_locked(charge_bytes)
             self._ring.append(entry)
             self._used_bytes += charge_bytes
@@ -128,6 +124,7 @@ class BlockCache:
             else:
                 self._used_bytes -= entry.charge_bytes
                 entry.table.entries.pop(entry.offset, None)
+                entry.content = None
         if not ring:
             # An exception from outside (Ctrl-C) between two lines above leaves the sum wrong; here it is right again.
             self._used_bytes = 0
@@ -137,6 +134,11 @@ class BlockCache:
         with self._lock:
             table.dropped = True
             table.entries.clear()
-            kept = deque(entry for entry in self._ring if entry.table is not table)
-            self._used_bytes -= sum(entry.charge_bytes for entry in self._ring if entry.table is table)
+            kept: deque[CacheEntry] = deque()
+            for entry in self._ring:
+                if entry.table is table:
+                    self._used_bytes -= entry.charge_bytes
+                    entry.content = None
+                else:
+                    kept.append(entry)
             self._ring = kept

@@ -10,6 +10,7 @@ from lsm.iteration import Chunk, Scan, as_users, limited, while_open
 from lsm.keys import (
     EPOCH_KEY,
     POSITION_BYTES,
+    RESERVED,
     counter_key,
     counter_name,
     decode_integer,
@@ -19,6 +20,7 @@ from lsm.keys import (
     log_prefix,
     prefix_end,
 )
+from lsm.options import MAXIMUM_KEY_BYTES
 from lsm.state import View
 
 Default = TypeVar("Default")
@@ -46,8 +48,11 @@ class Reader:
         Raises `ClosedError`, `InvalidArgumentError`, `CorruptionError`, `StorageError`. Cost: one hash look-up in each
         memtable, and at most one block in each level, most of them spared by filters.
         """
+        # The checks of `keys` in line, for `read_random` in bench.
+        if type(key) is not bytes or key >= RESERVED or len(key) > MAXIMUM_KEY_BYTES:
+            key = internal_key(key)
         state, sequence = self._view()
-        value = state.get(internal_key(key), sequence)
+        value = state.get(key, sequence)
         return default if value is None else value
 
     def multi_get(self, keys: Sequence[bytes]) -> list[bytes | None]:

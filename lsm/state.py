@@ -29,13 +29,14 @@ from lsm.version import Version
 class State:
     """Active memtable, sealed memtables (newest first) and tables; immutable. See the module."""
 
-    __slots__ = ("_entries", "active", "sealed", "tables")
+    __slots__ = ("_entries", "_get_from_tables", "active", "sealed", "tables")
 
     def __init__(self, active: Memtable, sealed: tuple[Memtable, ...], tables: TableSet) -> None:
         self.active = active
         self.sealed = sealed
         self.tables = tables
         self._entries = active.entries
+        self._get_from_tables = tables.get
 
     @property
     def version(self) -> Version:
@@ -55,11 +56,11 @@ class State:
                 if entry[0] <= sequence:
                     return entry[1]
             elif not self.sealed:
-                value = self.tables.get(key)
+                value = self._get_from_tables(key)
                 return None if value is MISSING else value
         value = self._in_memtables(key, sequence)
         if value is MISSING:
-            value = self.tables.get(key)
+            value = self._get_from_tables(key)
         return None if value is MISSING else value
 
     def multi_get(self, keys: Sequence[bytes], sequence: int) -> list[bytes | None]:

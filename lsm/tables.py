@@ -10,6 +10,7 @@ the next version takes over the open tables that both have. Any number of thread
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from itertools import chain, pairwise
@@ -19,10 +20,10 @@ from lsm.block_cache import BlockCache
 from lsm.environment import Directory
 from lsm.errors import CorruptionError
 from lsm.filenames import table_name
-from lsm.kernel import kernel
+from lsm.kernel import LookupLevel, LookupTable, kernel
 from lsm.merging import Source
 from lsm.range_tombstones import clip, flatten, gaps
-from lsm.runs import MISSING, Missing, Range, Run
+from lsm.runs import Range, Run
 from lsm.sstable.reader import TableReader
 from lsm.version import TableMetadata, Version, empty_version
 
@@ -46,42 +47,28 @@ class _Level(NamedTuple):
 class TableSet:
     """Open readers for all tables of `version`; see the module."""
 
-    __slots__ = ("_deeper", "_key_hashes", "_newest", "_newest_ranged", "readers", "version")
+    __slots__ = ("_deeper", "_newest", "_newest_ranged", "get", "multi_get", "readers", "version")
 
-    def __init__(self, version: Version, readers: dict[int, TableReader]) -> None:
-        """Make the set from a version and the reader of each of its tables, by number."""
+    def __init__(self, version: Version, readers: dict[int, TableReader], hits: array[int]) -> None:
+        """Make the set from a version and the reader of each of its tables, by number.
+
+        `hits` counts blocks that are found in the cache.
+        """
         self.version = version
         self.readers = readers
-        self._key_hashes = kernel().key_hashes
         self._newest = [(table.smallest, table.largest, readers[table.number]) for table in version.levels[0]]
         self._newest_ranged = _ranged(version.levels[0], readers)
         self._deeper = [_level(tables, readers) for tables in version.levels[1:] if tables]
+        newest = [_level((table,), readers) for table in version.levels[0]]
+        levels = kernel().new_levels([_lookup_level(level) for level in (*newest, *self._deeper)], hits)
+        self.get = levels.get
+        """Return the value of a key, None if it is deleted, `MISSING` if no table speaks about it.
 
-    def get(self, key: bytes, key_hash: int | None = None) -> bytes | Missing | None:
-        """Return the value of `key`, None if it is deleted, `MISSING` if no table speaks about it.
-
-        `key_hash` is the kernel's hash of the key, if it is known. Raises `CorruptionError`, `StorageError`. Cost: a
-        probe of the filter of each table in level 0 and of one table in each deeper level whose bounds contain the key;
-        rarely more than one block.
+        Raises `CorruptionError`, `StorageError`. Cost: a probe of the filter of each table in level 0 and of one table
+        in each deeper level whose bounds contain the key; rarely more than one block.
         """
-        if key_hash is None:
-            key_hash = self._key_hashes((key,))[0]
-        for smallest, largest, reader in self._newest:
-            if smallest <= key and (largest is None or key <= largest):
-                value = reader.get(key, key_hash)
-                if value is not MISSING:
-                    return value
-        for largest_keys, smallest_keys, readers, _ in self._deeper:
-            place = bisect_left(largest_keys, key)
-            if place < len(readers) and smallest_keys[place] <= key:
-                value = readers[place].get(key, key_hash)
-                if value is not MISSING:
-                    return value
-        return MISSING
-
-    def multi_get(self, keys: Sequence[bytes]) -> list[bytes | Missing | None]:
-        """Return what `get` returns for each of `keys`, in their order."""
-        return list(map(self.get, keys, self._key_hashes(keys)))
+        self.multi_get = levels.multi_get
+        """Return what `get` returns for each of some keys, in their order."""
 
     def sources(
         self, start: bytes | None, stop: bytes | None, hidden: Sequence[Range] = (), *, reverse: bool = False
@@ -141,12 +128,12 @@ def open_tables(
     readers = {}
     for table in version.tables():
         readers[table.number] = known.get(table.number) or _open_table(directory, table, cache)
-    return TableSet(version, readers)
+    return TableSet(version, readers, cache.hit_counter)
 
 
 def no_tables(level_count: int) -> TableSet:
     """Return the set of a new database."""
-    return TableSet(empty_version(level_count), {})
+    return TableSet(empty_version(level_count), {}, array("Q", [0]))
 
 
 def _open_table(directory: Directory, table: TableMetadata, cache: BlockCache) -> TableReader:
@@ -165,6 +152,11 @@ def _level(tables: Sequence[TableMetadata], readers: dict[int, TableReader]) -> 
         [readers[table.number] for table in tables],
         _ranged(tables, readers),
     )
+
+
+def _lookup_level(level: _Level) -> LookupLevel:
+    tables = [LookupTable(reader.get, reader.root, reader in level.ranged) for reader in level.readers]
+    return LookupLevel(level.largest, level.smallest, tables)
 
 
 def _ranged(tables: Sequence[TableMetadata], readers: dict[int, TableReader]) -> frozenset[TableReader]:

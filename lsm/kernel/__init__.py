@@ -18,7 +18,7 @@ from functools import cache
 
 from lsm.errors import InvalidArgumentError
 from lsm.kernel import plain as _plain
-from lsm.kernel.interface import Block, Filter, Kernel
+from lsm.kernel.interface import Block, CacheEntry, Filter, Finder, Kernel, Levels, LookupLevel, LookupTable
 from lsm.posix.variables import requested_kernel as _requested_kernel
 
 try:
@@ -26,7 +26,19 @@ try:
 except ImportError:
     _compiled = None  # type: ignore[assignment]  # built without a C compiler
 
-__all__ = ["Block", "Filter", "Kernel", "kernel", "kernel_name", "kernels"]
+__all__ = [
+    "Block",
+    "CacheEntry",
+    "Filter",
+    "Finder",
+    "Kernel",
+    "Levels",
+    "LookupLevel",
+    "LookupTable",
+    "kernel",
+    "kernel_name",
+    "kernels",
+]
 
 
 def kernels() -> dict[str, Kernel]:

@@ -1,9 +1,10 @@
 # The functions of the extension module; each means what `lsm.kernel.interface` says.
 
+from array import array
 from collections.abc import Sequence
-from typing import final
+from typing import Any, final
 
-from lsm.kernel.interface import Filter
+from lsm.kernel.interface import CacheEntry, Filter, Finder, Levels, LookupLevel
 from lsm.runs import Missing, Run, Value
 
 @final
@@ -31,3 +32,6 @@ def encode_frame(
 def encode_entry_frame(
     identity: int, offset: int, sequence: int, durable: tuple[int, int], key: bytes, value: Value, /
 ) -> bytes: ...
+def new_cache_entry(table: Any, offset: int, content: Any, charge_bytes: int, /) -> CacheEntry: ...
+def new_finder(bounds: Sequence[bytes], slots_each: int, /) -> Finder: ...
+def new_levels(levels: Sequence[LookupLevel], hits: array[int], /) -> Levels: ...

@@ -9,7 +9,8 @@ Any number of threads may call any function at once; blocks and filters never ch
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from array import array
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol, TypeAlias, TypeVar
 
 from lsm.runs import Missing, Run, Value
@@ -38,6 +39,77 @@ class Filter(NamedTuple):
     bits: bytes
     block_count: int
     probe_count: int
+
+
+class CacheEntry(Protocol):
+    """One object in the block cache. `used` is the clock's mark, free to be set; `content` is None once it was evicted.
+
+    `table` and `offset` say whose it is and where it lies in the file, `charge_bytes` what it counts for.
+    """
+
+    content: Any
+    used: bool
+
+    @property
+    def table(self) -> Any:
+        """The `CachedTable`."""
+        ...
+
+    @property
+    def offset(self) -> int:
+        """Its key among the entries of the table."""
+        ...
+
+    @property
+    def charge_bytes(self) -> int:
+        """What it counts for in the cache."""
+        ...
+
+
+class Finder(Protocol):
+    """The lower bounds of the parts of an index, with a few slots for each part: where the cache has it.
+
+    The parts of a top index have a slot for the filter and one for the index, those of an index one for the block.
+    """
+
+    def remember(self, slot: int, entry: CacheEntry | None, /) -> None:
+        """Note the entry of a part, so that the kernel's look-ups find it; None says that there is no such part."""
+        ...
+
+
+class LookupTable(NamedTuple):
+    """A table as look-ups see it.
+
+    `get(key, hash)` is its own look-up, which reads what is not cached. The first slot of `root` is for the top index.
+    `ranged`: it has range tombstones, which only its own look-up knows.
+    """
+
+    get: Callable[[bytes, int], bytes | Missing | None]
+    root: Finder
+    ranged: bool
+
+
+class LookupLevel(NamedTuple):
+    """Disjoint tables, ascending, with their inclusive bounds; `largest` is one shorter if the last has no end."""
+
+    largest: Sequence[bytes]
+    smallest: Sequence[bytes]
+    tables: Sequence[LookupTable]
+
+
+class Levels(Protocol):
+    """The tables of a version, newest first, laid out for look-ups. Never changes; for any number of threads."""
+
+    def get(self, key: bytes, /) -> bytes | Missing | None:
+        """Return the value of the newest table that speaks about `key`; None if it is deleted, `MISSING` if none does.
+
+        Raises what the tables raise.
+        """
+        ...
+
+    def multi_get(self, keys: Sequence[bytes], /) -> list[bytes | Missing | None]:
+        """Return what `get` returns for each of `keys`, in their order."""
+        ...
 
 
 class KernelOf(Protocol[BlockType]):
@@ -119,6 +191,21 @@ class KernelOf(Protocol[BlockType]):
         self, identity: int, offset: int, sequence: int, durable: tuple[int, int], key: bytes, value: Value, /
     ) -> bytes:
         """Return the bytes of a frame with one put or, with a value of None, one deletion."""
+        ...
+
+    def new_cache_entry(self, table: Any, offset: int, content: Any, charge_bytes: int, /) -> CacheEntry:
+        """Return an entry for the cache, not yet marked as used."""
+        ...
+
+    def new_finder(self, bounds: Sequence[bytes], slots_each: int, /) -> Finder:
+        """Return a finder for parts with these lower bounds, ascending, and so many empty slots for each."""
+        ...
+
+    def new_levels(self, levels: Sequence[LookupLevel], hits: array[int], /) -> Levels:
+        """Lay out tables for look-ups; level 0 comes as one level for each of its tables.
+
+        `hits`: one counter of 64 bits, increased for each block that was found without the table's own look-up.
+        """
         ...
 
 

@@ -1,8 +1,8 @@
 """The kernel in plain Python: always there, and the meaning that every other kernel has to have.
 
 Every loop over entries runs inside a call of the standard library, so that a whole block or run costs a few calls.
-Blocks, filters and the two parts of a log frame have a module each, which describes their bytes; this one adds the
-merge and gives them one name.
+Blocks, filters and the two parts of a log frame have a module each, which describes their bytes, and so have look-ups;
+this one adds the merge and gives them one name.
 
 All functions are pure, so any number of threads may call them.
 """
@@ -15,6 +15,7 @@ from lsm.kernel.blocks import decode_block, decode_part, encode_block, parse_blo
 from lsm.kernel.filters import build_filter, key_hashes, parse_filter, probe_filter
 from lsm.kernel.log_entries import decode_entries, encode_entries
 from lsm.kernel.log_frames import encode_entry_frame, encode_frame
+from lsm.kernel.lookup import new_cache_entry, new_finder, new_levels
 from lsm.runs import Run, Value
 
 __all__ = [
@@ -28,6 +29,9 @@ __all__ = [
     "encode_frame",
     "key_hashes",
     "merge_runs",
+    "new_cache_entry",
+    "new_finder",
+    "new_levels",
     "parse_block",
     "parse_filter",
     "probe_filter",

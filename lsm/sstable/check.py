@@ -17,7 +17,7 @@ from lsm.errors import CorruptionError
 from lsm.kernel import kernel
 from lsm.runs import Range, Run
 from lsm.sstable.frame import FOOTER_BYTES, Footer, FrameReader, Handle, read_footer
-from lsm.sstable.index import NO_PARTITIONS, Index, Partition, TopIndex, parse_index, parse_top_index
+from lsm.sstable.index import Index, Partition, TopIndex, no_partitions, parse_index, parse_top_index
 from lsm.sstable.parts import read_range_tombstones
 from lsm.sstable.properties import TableProperties, parse_properties
 
@@ -62,7 +62,7 @@ class _Check:
         yield from self._layout()
         handle = self._footer.top_index
         try:
-            top = NO_PARTITIONS
+            top = no_partitions(kernel())
             if handle.size:
                 top = parse_top_index(kernel(), self._frames.read(handle), handle, self._path)
         except CorruptionError as damage:

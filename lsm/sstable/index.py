@@ -21,7 +21,7 @@ from struct import Struct
 from typing import Final, NamedTuple
 
 from lsm.errors import CorruptionError
-from lsm.kernel import Kernel
+from lsm.kernel import Finder, Kernel
 from lsm.kernel.blocks import shared_prefix
 from lsm.sstable.frame import TRAILER_BYTES, Handle
 
@@ -32,9 +32,11 @@ _PARTITION: Final = Struct("<QQII")
 class Index(NamedTuple):
     """The data blocks of a partition: block `i` lies at `offsets[i]` up to `offsets[i + 1]`.
 
-    `entries_before[i]` counts the entries of the partition before it; both lists have one item more than `bounds`.
+    `entries_before[i]` counts the entries of the partition before it; both lists have one item more than `bounds`. The
+    finder, which the kernel expects in the first place, has one slot for each block.
     """
 
+    finder: Finder
     bounds: list[bytes]
     offsets: Sequence[int]
     entries_before: Sequence[int]
@@ -46,7 +48,7 @@ class Index(NamedTuple):
     @property
     def memory_bytes(self) -> int:
         """About how much memory the index takes, in bytes."""
-        return 200 + sum(map(len, self.bounds)) + len(self.bounds) * (41 + 8 + 16)
+        return 200 + sum(map(len, self.bounds)) + len(self.bounds) * (41 + 8 + 16 + 100)
 
 
 class Partition(NamedTuple):
@@ -61,8 +63,12 @@ class Partition(NamedTuple):
 
 
 class TopIndex(NamedTuple):
-    """The partitions of a table."""
+    """The partitions of a table.
 
+    The finder, which the kernel expects in the first place, has two slots for each: its filter's and its index's.
+    """
+
+    finder: Finder
     bounds: list[bytes]
     partitions: list[Partition]
 
@@ -73,10 +79,12 @@ class TopIndex(NamedTuple):
     @property
     def memory_bytes(self) -> int:
         """About how much memory the index takes, in bytes."""
-        return 200 + sum(map(len, self.bounds)) + len(self.bounds) * (41 + 8 + 500)
+        return 200 + sum(map(len, self.bounds)) + len(self.bounds) * (41 + 8 + 200 + 500)
 
 
-NO_PARTITIONS: Final = TopIndex([], [])
+def no_partitions(kernel: Kernel) -> TopIndex:
+    """Return the top index of a table without data blocks."""
+    return TopIndex(kernel.new_finder([], 2), [], [])
 
 
 def lower_bound(before: bytes | None, first: bytes) -> bytes:
@@ -110,7 +118,7 @@ def parse_index(kernel: Kernel, content: bytes, partition: Partition, path: str)
     if bounds[0] != partition.bound:
         raise CorruptionError(path, offset, "index: it begins at another key than the top index says")
     offsets = array("Q", accumulate(sizes, initial=partition.data_handle.offset))
-    return Index(bounds, offsets, array("Q", accumulate(counts, initial=0)))
+    return Index(kernel.new_finder(bounds, 1), bounds, offsets, array("Q", accumulate(counts, initial=0)))
 
 
 def parse_top_index(kernel: Kernel, content: bytes, handle: Handle, path: str) -> TopIndex:
@@ -127,7 +135,7 @@ def parse_top_index(kernel: Kernel, content: bytes, handle: Handle, path: str) -
         entries_before += entry_count
     if offset != handle.offset:
         raise CorruptionError(path, handle.offset, f"top index: its partitions end at {offset}")
-    return TopIndex(bounds, partitions)
+    return TopIndex(kernel.new_finder(bounds, 2), bounds, partitions)
 
 
 def _parse(

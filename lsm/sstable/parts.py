@@ -6,14 +6,14 @@ and is read again. Any number of threads may use it; two that miss the same part
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from lsm.block_cache import BlockCache
 from lsm.environment import File
-from lsm.kernel import Block, Filter, kernel
+from lsm.kernel import Block, Filter, Finder, kernel
 from lsm.runs import Range
 from lsm.sstable.frame import Footer, FrameReader, Handle, read_footer
-from lsm.sstable.index import NO_PARTITIONS, Index, Partition, TopIndex, parse_index, parse_top_index
+from lsm.sstable.index import Index, TopIndex, no_partitions, parse_index, parse_top_index
 from lsm.sstable.properties import TableProperties, parse_properties
 
 
@@ -29,6 +29,8 @@ class TableParts:
         self.cache: Final = cache
         self.cached: Final = cache.table()
         self._kernel = kernel()
+        self.root: Final = self._kernel.new_finder([b""], 1)
+        """Its one slot is for the top index."""
         self._file = file
         self._identity = identity
         # Set once, by whichever thread needs it first; computing it twice gives equal values.
@@ -47,55 +49,65 @@ class TableParts:
     def top_index(self) -> TopIndex:
         """Return the top index."""
         handle = (self._opened or self.open())[0].top_index
-        entry = self.cached.entries.get(handle.offset)
-        if entry is not None and handle.size:
-            entry.used = True
-            top: TopIndex = entry.content
-            return top
         if not handle.size:
-            return NO_PARTITIONS
-        top = parse_top_index(self._kernel, self.open()[1].read(handle), handle, self.path)
-        self.cache.put(self.cached, handle.offset, top, top.memory_bytes)
+            return no_partitions(self._kernel)
+        top: TopIndex | None = self._cached(handle.offset, self.root, 0)
+        if top is None:
+            top = parse_top_index(self._kernel, self.open()[1].read(handle), handle, self.path)
+            self._keep(handle.offset, top, top.memory_bytes, self.root, 0)
         return top
 
-    def index(self, partition: Partition) -> Index:
+    def index(self, top: TopIndex, number: int) -> Index:
         """Return the index of a partition."""
-        offset = partition.index_handle.offset
-        entry = self.cached.entries.get(offset)
-        if entry is not None:
-            entry.used = True
-            index: Index = entry.content
-            return index
-        index = parse_index(self._kernel, self.open()[1].read(partition.index_handle), partition, self.path)
-        self.cache.put(self.cached, offset, index, index.memory_bytes)
+        partition = top.partitions[number]
+        offset, slot = partition.index_handle.offset, 2 * number + 1
+        index: Index | None = self._cached(offset, top.finder, slot)
+        if index is None:
+            index = parse_index(self._kernel, self.open()[1].read(partition.index_handle), partition, self.path)
+            self._keep(offset, index, index.memory_bytes, top.finder, slot)
         return index
 
-    def filter(self, handle: Handle) -> Filter:
-        """Return the filter of a partition that has one."""
-        entry = self.cached.entries.get(handle.offset)
-        if entry is not None:
-            entry.used = True
-            key_filter: Filter = entry.content
-            return key_filter
-        key_filter = self._kernel.parse_filter(self.open()[1].read(handle), self.path, handle.offset)
-        self.cache.put(self.cached, handle.offset, key_filter, len(key_filter.bits))
+    def filter(self, top: TopIndex, number: int) -> Filter | None:
+        """Return the filter of a partition, None if it has none."""
+        handle, slot = top.partitions[number].filter_handle, 2 * number
+        if not handle.size:
+            top.finder.remember(slot, None)
+            return None
+        key_filter: Filter | None = self._cached(handle.offset, top.finder, slot)
+        if key_filter is None:
+            key_filter = self._kernel.parse_filter(self.open()[1].read(handle), self.path, handle.offset)
+            self._keep(handle.offset, key_filter, len(key_filter.bits), top.finder, slot)
         return key_filter
 
     def block(self, index: Index, number: int) -> Block:
         """Return a data block of the partition that `index` describes."""
         cache = self.cache
         offset = index.offsets[number]
-        entry = self.cached.entries.get(offset)
-        if entry is not None:
-            cache.hits += 1
-            entry.used = True
-            block: Block = entry.content
+        block: Block | None = self._cached(offset, index.finder, number)
+        if block is not None:
+            cache.hit_counter[0] += 1
             return block
         cache.misses += 1
         content = self.open()[1].read(Handle(offset, index.offsets[number + 1] - offset))
         block = self._kernel.parse_block(content, self.path, offset)
-        cache.put(self.cached, offset, block, block.memory_bytes)
+        self._keep(offset, block, block.memory_bytes, index.finder, number)
         return block
+
+    def _cached(self, offset: int, finder: Finder, slot: int) -> Any:
+        """Return what the cache has at an offset, or None; let the kernel's look-ups find it there as well."""
+        entry = self.cached.entries.get(offset)
+        if entry is None:
+            return None
+        entry.used = True
+        finder.remember(slot, entry)
+        return entry.content
+
+    def _keep(self, offset: int, content: object, charge_bytes: int, finder: Finder, slot: int) -> None:
+        """Put an object into the cache, and its entry where the kernel's look-ups find it."""
+        self.cache.put(self.cached, offset, content, charge_bytes)
+        entry = self.cached.entries.get(offset)
+        if entry is not None:
+            finder.remember(slot, entry)
 
     def range_tombstones(self) -> tuple[list[bytes], list[Range]]:
         """Return the starts of the range tombstones, and the range tombstones, ascending."""

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from lsm.block_cache import BlockCache
 from lsm.environment import File
 from lsm.errors import CorruptionError
-from lsm.kernel import kernel
+from lsm.kernel import Finder, kernel
 from lsm.runs import MISSING, Missing, Range, Run
 from lsm.sstable.check import check_table
 from lsm.sstable.parts import TableParts
@@ -46,6 +46,11 @@ class TableReader:
         """Path of the file, for messages."""
         return self._parts.path
 
+    @property
+    def root(self) -> Finder:
+        """Where the kernel's look-ups begin."""
+        return self._parts.root
+
     def get(self, key: bytes, key_hash: int) -> bytes | Missing | None:
         """Return the value of `key`; None when it is deleted here, by itself or within a range; else `MISSING`.
 
@@ -55,9 +60,9 @@ class TableReader:
         top = parts.top_index()
         number = bisect_right(top.bounds, key) - 1
         if number >= 0:
-            partition = top.partitions[number]
-            if not partition.filter_handle.size or self._probe(parts.filter(partition.filter_handle), key_hash):
-                index = parts.index(partition)
+            key_filter = parts.filter(top, number)
+            if key_filter is None or self._probe(key_filter, key_hash):
+                index = parts.index(top, number)
                 value = self._search(parts.block(index, bisect_right(index.bounds, key) - 1), key)
                 if value is not MISSING:
                     return value
@@ -118,7 +123,7 @@ class TableReader:
         if number < 0:
             return 0, 0
         partition = top.partitions[number]
-        index = self._parts.index(partition)
+        index = self._parts.index(top, number)
         slot = index.find(key)
         entries = (index.entries_before[slot] + index.entries_before[slot + 1]) // 2
         return partition.entries_before + entries, (index.offsets[slot] + index.offsets[slot + 1]) // 2

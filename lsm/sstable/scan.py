@@ -12,7 +12,7 @@ from typing import Final
 
 from lsm.kernel import Block, kernel
 from lsm.runs import Run
-from lsm.sstable.index import Index, Partition
+from lsm.sstable.index import Index
 from lsm.sstable.parts import TableParts
 
 READ_AHEAD_BYTES: Final = 256 * 1024
@@ -55,8 +55,9 @@ class Scan:
     def _blocks(self) -> Iterator[tuple[Block, bool]]:
         """Yield the blocks in the order of the scan; True beside those that may reach beyond its bounds."""
         top = self._parts.top_index()
-        for partition in self._ordered(*self._positions(top.bounds), top.partitions):
-            index = self._parts.index(partition)
+        numbers = range(*self._positions(top.bounds))
+        for number in reversed(numbers) if self._reverse else numbers:
+            index = self._parts.index(top, number)
             low, high = self._positions(index.bounds)
             # Bounds of blocks are lower bounds: only the first and the last block of the scan can be cut by it.
             cut_low = -1 if self._start is None else low
@@ -71,17 +72,14 @@ class Scan:
         high = len(bounds) if self._stop is None else bisect_left(bounds, self._stop)
         return low, high
 
-    def _ordered(self, low: int, high: int, partitions: list[Partition]) -> list[Partition]:
-        return partitions[low:high][::-1] if self._reverse else partitions[low:high]
-
     def _block(self, index: Index, slot: int, low: int, high: int) -> Block:
         parts, offset = self._parts, index.offsets[slot]
         entry = parts.cached.entries.get(offset)
-        if entry is not None:
-            parts.cache.hits += 1
+        cached: Block | None = None if entry is None else entry.content
+        if entry is not None and cached is not None:
+            parts.cache.hit_counter[0] += 1
             if self._fill_cache:
                 entry.used = True
-            cached: Block = entry.content
             return cached
         frame = self._ahead.pop(offset, None)
         if frame is None:

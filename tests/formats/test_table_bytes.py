@@ -202,7 +202,7 @@ def test_blocks_of_another_table_are_noticed(small_partitions: None) -> None:
     content = build("none")
     other = directory.open(NAME, "read").read_at(0, len(content))
     reader = open_table(place(content))
-    end = reader._parts.index(reader._parts.top_index().partitions[0]).offsets[1]
+    end = reader._parts.index(reader._parts.top_index(), 0).offsets[1]
     mixed = other[:end] + content[end:]
 
     with pytest.raises(CorruptionError, match="checksum"):

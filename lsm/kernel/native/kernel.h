@@ -23,6 +23,9 @@ typedef struct {
     PyObject *argument_error;   /* lsm.errors.InvalidArgumentError */
     PyObject *filter_type;      /* lsm.kernel.interface.Filter */
     PyTypeObject *block_type;
+    PyTypeObject *cache_entry_type;
+    PyTypeObject *finder_type;
+    PyTypeObject *levels_type;
 } KernelState;
 
 static inline KernelState *
@@ -114,6 +117,29 @@ compare_pieces(Piece one, Piece two)
     return order ? order : (one.size > two.size) - (one.size < two.size);
 }
 
+/* The first eight bytes of a key, zeros behind it, as an integer of the same order. */
+static inline uint64_t
+first_word(Piece key)
+{
+    uint64_t word = 0;
+    if (key.size >= 8) {
+        memcpy(&word, key.at, 8);
+    }
+    else if (key.size) {
+        memcpy(&word, key.at, key.size);
+    }
+    return BIG64(word);
+}
+
+/* Two threads must not meet between these two where no lock of the interpreter keeps them apart. */
+#ifdef Py_GIL_DISABLED
+#define BEGIN_GUARD(object) Py_BEGIN_CRITICAL_SECTION(object)
+#define END_GUARD() Py_END_CRITICAL_SECTION()
+#else
+#define BEGIN_GUARD(object) {
+#define END_GUARD() }
+#endif
+
 /* arguments.c: each returns what it was asked for, or sets an exception. */
 PyObject *bytes_tuple(PyObject *sequence, bool none_allowed, const char *what);
 bool is_bytes(PyObject *object, const char *what);
@@ -158,6 +184,48 @@ bool filter_may_have(Piece filter, uint64_t hash);
 PyObject *kernel_build_filter(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
 PyObject *kernel_parse_filter(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
 PyObject *kernel_probe_filter(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
+
+/* cache_entry.c */
+typedef struct {
+    PyObject_HEAD
+    PyObject *table;
+    PyObject *offset;
+    PyObject *content; /* None once the cache has let go of it */
+    Py_ssize_t charge_bytes;
+    bool used;
+} CacheEntry;
+
+extern PyType_Spec cache_entry_spec;
+PyObject *used_content(CacheEntry *entry);
+PyObject *kernel_new_cache_entry(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
+
+/* bounds.c */
+typedef struct {
+    PyObject *keys;  /* tuple of bytes */
+    Py_ssize_t count;
+    size_t shared;   /* so many bytes at the beginning of all keys are the same */
+    uint64_t *words; /* the first word of each key behind them */
+} Bounds;
+
+bool make_bounds(Bounds *bounds, PyObject *sequence);
+void free_bounds(Bounds *bounds);
+Py_ssize_t bounds_below(const Bounds *bounds, Piece key, bool or_equal);
+
+/* finder.c */
+typedef struct {
+    PyObject_HEAD
+    Bounds bounds;
+    PyObject **slots; /* cache entries, None for parts that do not exist, NULL where nothing is remembered */
+    Py_ssize_t slot_count;
+} Finder;
+
+extern PyType_Spec finder_spec;
+PyObject *remembered(Finder *finder, Py_ssize_t slot);
+PyObject *kernel_new_finder(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
+
+/* lookup.c */
+extern PyType_Spec levels_spec;
+PyObject *kernel_new_levels(PyObject *module, PyObject *const *arguments, Py_ssize_t count);
 
 /* merge.c */
 PyObject *kernel_merge_runs(PyObject *module, PyObject *const *arguments, Py_ssize_t count);

@@ -15,19 +15,11 @@ typedef struct {
 /* Above this many entries other threads may run meanwhile. */
 #define LONG_MERGE 4096
 
-static inline uint64_t
-beginning_of(Piece key)
-{
-    uint64_t word = 0;
-    memcpy(&word, key.at, key.size < 8 ? key.size : 8);
-    return BIG64(word);
-}
-
 static inline void
 load_next(Input *input)
 {
     input->key = piece_of(PyTuple_GET_ITEM(input->keys, input->next));
-    input->beginning = beginning_of(input->key);
+    input->beginning = first_word(input->key);
 }
 
 static inline int

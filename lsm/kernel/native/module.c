@@ -15,6 +15,9 @@ static PyMethodDef functions[] = {
     FAST(encode_frame),
     SINGLE(key_hashes),
     FAST(merge_runs),
+    FAST(new_cache_entry),
+    FAST(new_finder),
+    FAST(new_levels),
     FAST(parse_block),
     FAST(parse_filter),
     FAST(probe_filter),
@@ -40,9 +43,16 @@ fill_state(PyObject *module)
     state->corruption_error = taken_from("lsm.errors", "CorruptionError");
     state->argument_error = taken_from("lsm.errors", "InvalidArgumentError");
     state->filter_type = taken_from("lsm.kernel.interface", "Filter");
+    if (state->missing == NULL || state->corruption_error == NULL || state->argument_error == NULL ||
+        state->filter_type == NULL) {
+        return -1;
+    }
     state->block_type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &block_spec, NULL);
-    bool complete = state->missing != NULL && state->corruption_error != NULL && state->argument_error != NULL &&
-                    state->filter_type != NULL && state->block_type != NULL;
+    state->cache_entry_type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &cache_entry_spec, NULL);
+    state->finder_type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &finder_spec, NULL);
+    state->levels_type = (PyTypeObject *)PyType_FromModuleAndSpec(module, &levels_spec, NULL);
+    bool complete = state->block_type != NULL && state->cache_entry_type != NULL && state->finder_type != NULL &&
+                    state->levels_type != NULL;
     return complete ? 0 : -1;
 }
 
@@ -55,6 +65,9 @@ traverse_state(PyObject *module, visitproc visit, void *arg)
     Py_VISIT(state->argument_error);
     Py_VISIT(state->filter_type);
     Py_VISIT(state->block_type);
+    Py_VISIT(state->cache_entry_type);
+    Py_VISIT(state->finder_type);
+    Py_VISIT(state->levels_type);
     return 0;
 }
 
@@ -67,6 +80,9 @@ clear_state(PyObject *module)
     Py_CLEAR(state->argument_error);
     Py_CLEAR(state->filter_type);
     Py_CLEAR(state->block_type);
+    Py_CLEAR(state->cache_entry_type);
+    Py_CLEAR(state->finder_type);
+    Py_CLEAR(state->levels_type);
     return 0;
 }
 

@@ -126,7 +126,7 @@ class Core:
         """
         state, sequence = self.view
         memtable = self.new_memtable(state.active.log_number)
-        empty = TableSet(empty_version(self.options.level_count), {})
+        empty = TableSet(empty_version(self.options.level_count), {}, self.cache.hit_counter)
         self.view = (State(memtable, (), empty), sequence)
         self.history = HistoryLink(memtable)
         self.logs = {}

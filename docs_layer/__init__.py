@@ -26,8 +26,10 @@ from docs_layer.errors import (
     IntegrityError,
     MultipleRowsError,
     NoSuchField,
+    NoSuchIndex,
     NoSuchTable,
     NotFoundError,
+    NotUniqueError,
     QueryError,
     SchemaError,
     SnapshotTooOldError,
@@ -38,6 +40,8 @@ from docs_layer.errors import (
 )
 from docs_layer.expressions import Assignment, Column, Expression, Order, Path, RefColumn, Relation, Value, f
 from docs_layer.fields import auto, col, follow, index, inverse, ref
+from docs_layer.index_changes import IndexInfo
+from docs_layer.index_repair import RepairReport
 from docs_layer.memory_store import MemoryStore
 from docs_layer.opening import open_db
 from docs_layer.operations import (
@@ -76,6 +80,7 @@ __all__ = [
     "Explanation",
     "Expression",
     "ForeignKeyViolation",
+    "IndexInfo",
     "IndexRequiredError",
     "IntegrityError",
     "Key",
@@ -83,8 +88,10 @@ __all__ = [
     "MemoryStore",
     "MultipleRowsError",
     "NoSuchField",
+    "NoSuchIndex",
     "NoSuchTable",
     "NotFoundError",
+    "NotUniqueError",
     "One",
     "Order",
     "Path",
@@ -93,6 +100,7 @@ __all__ = [
     "Ref",
     "RefColumn",
     "Relation",
+    "RepairReport",
     "SchemaError",
     "Snapshot",
     "SnapshotTooOldError",

@@ -14,17 +14,20 @@ from typing import Annotated, Any, Final
 import msgspec
 from msgspec import Meta
 
-from docs_layer.catalog import Catalog, FieldEntry, IndexEntry, TableEntry
-from docs_layer.conditions import Scope
+from docs_layer.catalog import Catalog, FieldEntry, IndexEntry, IndexTermEntry, TableEntry
+from docs_layer.conditions import ALWAYS, Condition, Scope, bind
 from docs_layer.definitions import STORED_KINDS, TYPES_BY_KIND, ColumnDefinition, TableDefinition
-from docs_layer.errors import SchemaError, ValidationError
+from docs_layer.errors import CorruptionError, QueryError, SchemaError, ValidationError
 from docs_layer.fields import OnDelete
+from docs_layer.index_definitions import follow_step, step_of
 from docs_layer.indexes import KEY_LIMIT_BYTES, IndexMaintainer, fixed_size_bytes, too_long
 from docs_layer.key_encoding import UnencodableError, component_decoder, component_encoder, tuple_encoder
 from docs_layer.key_paths import KeyPath, PathTerm
 from docs_layer.keyspace import index_prefix, row_id_sequence, row_key_prefix
 from docs_layer.row_codec import RowCodec
 from docs_layer.schema_changes import check_compatible
+from docs_layer.stored_conditions import condition_of
+from docs_layer.tables import Table
 from docs_layer.values import ColumnShape
 
 _INT_META: Final = Meta(ge=-(1 << 63), le=(1 << 63) - 1)
@@ -61,6 +64,7 @@ class BoundTable:
     """One table as one program sees it in one epoch.
 
     Attributes:
+        annotations: Declared types by column name.
         struct: Type of the rows that are worked on: the class itself, or a generated one with all stored columns.
         is_whole: Whether `struct` is the class.
         codec: Rows to bytes and back.
@@ -72,6 +76,7 @@ class BoundTable:
     """
 
     __slots__ = (
+        "annotations",
         "automatic",
         "codec",
         "decode_key",
@@ -109,6 +114,7 @@ class BoundTable:
         self.key_columns = definition.key
         self.automatic = definition.key[0] if definition.automatic else None
         self.id_sequence = row_id_sequence(entry.number)
+        self.annotations: Mapping[str, Any] = {name: one.annotation for name, one in definition.columns.items()}
         shapes = column_shapes(entry)
         self.scope = Scope(
             entry.name,
@@ -157,7 +163,7 @@ class BoundTable:
         self.primary_of_row = _primary_of_row(self.encode_key, self.key_columns)
         self.decode_key = key_decoder(primary)
         self.indexes = tuple(bound_index(self.entry, index, shapes, key_terms) for index in self.entry.indexes)
-        self.paths = (primary, *(index.path for index in self.indexes if index.is_ready))
+        self.paths = (primary, *(index.path for index in self.indexes if index.is_ready and index.is_plain))
 
     def index_numbered(self, number: int) -> IndexMaintainer:
         """Return one of its indexes. Raises `KeyError`."""
@@ -176,9 +182,35 @@ def bound_index(
     entry: TableEntry, index: IndexEntry, shapes: Mapping[str, ColumnShape], key_terms: tuple[PathTerm, ...]
 ) -> IndexMaintainer:
     """Return the maintainer of a stored index."""
-    terms = tuple(PathTerm(shapes[entry.field(term.field).name], term.descending) for term in index.terms)
-    path = KeyPath(index.name, index_prefix(entry.number, index.number), terms, key_terms, index.number, index.unique)
-    return IndexMaintainer(path, is_ready=index.state == "ready")
+    try:
+        terms = tuple(_path_term(entry, term, shapes) for term in index.terms)
+        where = ALWAYS if index.where is None else _condition(entry, index.where, shapes)
+    except (ValueError, QueryError) as error:
+        raise CorruptionError("catalog", f"index {index.name} of table {entry.name}: {error}") from error
+    path = KeyPath(
+        index.name,
+        index_prefix(entry.number, index.number),
+        terms,
+        key_terms,
+        index.number,
+        index.unique,
+        where,
+        tuple(shapes[entry.field(number).name] for number in index.include),
+    )
+    converts = tuple(term.converts for term in index.terms)
+    return IndexMaintainer(path, converts, is_ready=index.state == "ready")
+
+
+def _path_term(entry: TableEntry, term: IndexTermEntry, shapes: Mapping[str, ColumnShape]) -> PathTerm:
+    shape = shapes[entry.field(term.field).name]
+    for step in term.steps:
+        shape = follow_step(shape, step_of(step), entry.name)
+    return PathTerm(shape, term.descending)
+
+
+def _condition(entry: TableEntry, stored: bytes, shapes: Mapping[str, ColumnShape]) -> Condition:
+    names = {field.number: field.name for field in entry.fields}
+    return bind(condition_of(stored, names, Table), Scope(entry.name, Table, shapes))
 
 
 def _referrers(target: TableEntry, catalog: Catalog) -> list[Referrer]:
@@ -195,7 +227,7 @@ def _referrers(target: TableEntry, catalog: Catalog) -> list[Referrer]:
         for field in table.fields:
             if field.references != target.number:
                 continue
-            candidates = [index for index in table.indexes if index.terms[0].field == field.number]
+            candidates = [one for one in table.indexes if one.is_plain and one.terms[0].field == field.number]
             if not candidates:
                 raise SchemaError("a reference has no index that begins with it", table=table.name, field=field.name)
             index = min(candidates, key=lambda one: one.state != "ready")

@@ -79,20 +79,41 @@ class FieldEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class IndexTermEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One column of an index, by field number."""
+    """One value of an index.
+
+    Attributes:
+        field: Number of the column it is, or lies in.
+        steps: The way from the column to the value: ("item", name), ("place", number), ("call", function) or
+            ("each", "") for every element of a list.
+        converts: Kind that values are brought to before they are encoded, or None.
+    """
 
     field: int
     descending: bool = False
+    steps: tuple[tuple[str, str | int], ...] = ()
+    converts: str | None = None
 
 
 class IndexEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One index; every writer maintains it in both states, only a ready one answers queries."""
+    """One index; every writer maintains it in both states, only a ready one answers queries.
+
+    Attributes:
+        where: Condition of the rows that have entries, see `stored_conditions`; None for all.
+        include: Numbers of the columns that entries hold beside the terms.
+    """
 
     number: int
     name: str
     terms: tuple[IndexTermEntry, ...]
     unique: bool
     state: IndexState
+    where: bytes | None = None
+    include: tuple[int, ...] = ()
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether every row has exactly one entry, made from columns alone."""
+        return self.where is None and not any(term.steps for term in self.terms)
 
 
 class TableEntry(msgspec.Struct, frozen=True, kw_only=True):
@@ -223,6 +244,7 @@ def _check(entry: TableEntry, layouts: tuple[LayoutEntry, ...]) -> None:
             )
     numbers = {field.number for field in entry.fields}
     named = set(entry.key) | {term.field for index in entry.indexes for term in index.terms}
+    named |= {field for index in entry.indexes for field in index.include}
     named |= {field for layout in layouts for field in layout.fields}
     if not layouts or not entry.key or not named <= numbers or set(layouts[-1].fields) != numbers:
         raise CorruptionError(

@@ -26,6 +26,10 @@ from docs_layer.bound_tables import BoundTable
 from docs_layer.cursor import View
 from docs_layer.errors import ConflictError, NotFoundError, TransactionError
 from docs_layer.expressions import Assignment
+from docs_layer.fields import index
+from docs_layer.index_build import Progress, build_indexes
+from docs_layer.index_changes import IndexInfo, add_index, describe_indexes, remove_index
+from docs_layer.index_repair import RepairReport, repair_indexes
 from docs_layer.query import Query
 from docs_layer.retrying import DEFAULT_RETRIES, pause, pauses
 from docs_layer.schema_views import SchemaCache
@@ -183,6 +187,67 @@ class Database:
         with self.store.snapshot() as snapshot:
             return verify_tables(snapshot, self._cache.view(snapshot).catalog)
 
+    def create_index(
+        self,
+        table: type[Row],
+        *terms: Any,
+        unique: bool = False,
+        name: str | None = None,
+        where: Any = None,
+        include: Iterable[str] = (),
+        progress: Progress | None = None,
+    ) -> str:
+        """Add an index to a table that is in use, and fill it; reading and writing go on meanwhile.
+
+        From the first moment every writer maintains the index; rows that are there are added in small transactions.
+        What was interrupted goes on with the next call, or when the database is opened again. An equal index that
+        is there already is left as it is.
+
+        Args:
+            table: The table.
+            terms: What is indexed; see `index` for this and the others.
+            unique: Whether a second row with the same values is refused.
+            name: Name of the index.
+            where: Condition of the rows that have entries.
+            include: Columns that entries hold beside the terms.
+            progress: Called now and then with the rows done and a guess of all rows; what it raises interrupts.
+
+        Returns:
+            The name of the index.
+
+        Raises:
+            NotUniqueError: Rows have the same values; `duplicates` lists them, and the index is gone again.
+            SchemaError: Something that cannot be indexed, or another index of this name.
+            ValidationError: A row's key in the index would be too long.
+        """
+        declared = index(*terms, unique=unique, name=name, where=where, include=include)
+        self._require_no_transaction()
+        found = add_index(self.store, self._cache, lambda view: self._cache.view(view).table(table), declared)
+        build_indexes(self.store, self._cache, self.table(table).name, progress)
+        return found
+
+    def drop_index(self, table: type[Table], name: str) -> None:
+        """Drop an index with its entries, at once.
+
+        An index that the class declares comes back when the database is opened with the class.
+
+        Raises:
+            NoSuchIndex: The table has none of this name; names the nearest one.
+            SchemaError: A reference needs it.
+        """
+        self._require_no_transaction()
+        remove_index(self.store, self._cache, self.table(table).name, name)
+
+    def indexes(self, table: type[Table]) -> list[IndexInfo]:
+        """Return the indexes of a table with their states."""
+        with self.store.snapshot() as snapshot:
+            return describe_indexes(self._cache.view(snapshot).table(table))
+
+    def repair_indexes(self) -> RepairReport:
+        """Mend what `verify` finds between rows and entries, in small transactions; writing may go on meanwhile."""
+        self._require_no_transaction()
+        return repair_indexes(self.store, self._cache)
+
     def compact(self) -> None:
         """Let the store rewrite its files without what was deleted or replaced; nothing for a store without files."""
         compact = getattr(self.store, "compact", None)
@@ -237,11 +302,14 @@ class Database:
         with self._open_lock:
             del self._open[owner]
 
-    def _write(self, function: Callable[[Transaction], Result], retries: int = DEFAULT_RETRIES) -> Result:
+    def _require_no_transaction(self) -> None:
         if self._open and _owner() in self._open:
             raise TransactionError(
                 "this thread or task has an open transaction: write with it (tx.insert, ...), not with the database"
             )
+
+    def _write(self, function: Callable[[Transaction], Result], retries: int = DEFAULT_RETRIES) -> Result:
+        self._require_no_transaction()
         for longest in pauses(retries):
             started = self.store.transaction()
             try:

@@ -23,10 +23,13 @@ from uuid import UUID
 import msgspec
 
 from docs_layer.columns import ColumnMarker
+from docs_layer.conditions import Scope
 from docs_layer.errors import NoSuchField, SchemaError
 from docs_layer.expressions import Relation
 from docs_layer.fields import MISSING, FieldOptions, Index
+from docs_layer.index_definitions import IndexDefinition, IndexTermDefinition, read_index
 from docs_layer.tables import Table, struct_fields, table_name
+from docs_layer.values import ColumnShape
 
 SCALAR_KINDS: Final[Mapping[type, str]] = {
     int: "int",
@@ -67,22 +70,6 @@ class ColumnDefinition:
     default: Callable[[], Any] | None
     references: str | None
     options: FieldOptions
-
-
-class IndexTermDefinition(typing.NamedTuple):
-    """One column of an index and its direction."""
-
-    column: str
-    descending: bool
-
-
-@dataclass(frozen=True, slots=True)
-class IndexDefinition:
-    """One index of a class."""
-
-    name: str
-    terms: tuple[IndexTermDefinition, ...]
-    unique: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,14 +282,16 @@ def _read_indexes(
 ) -> tuple[IndexDefinition, ...]:
     """Collect declared indexes, those of unique columns, and one for each reference that none begins with."""
     written: Any = getattr(table, "__indexes__", [])
-    if not isinstance(written, (list, tuple)) or not all(_is_index(one) for one in written):
-        raise SchemaError("__indexes__ is a list of index(...) of column names", table=name)
+    if not isinstance(written, (list, tuple)) or not all(isinstance(one, Index) for one in written):
+        raise SchemaError("__indexes__ is a list of index(...)", table=name)
     declared = [Index((field,), unique=True) for field in columns if columns[field].options.unique]
     declared += written
-    indexes = [_read_index(name, columns, one) for one in declared]
+    scope = table_scope(table, name, columns)
+    annotations = {field: column.annotation for field, column in columns.items()}
+    indexes = [read_index(scope, annotations, one) for one in declared]
     for field, column in columns.items():
-        if column.references is not None and not any(one.terms[0].column == field for one in indexes):
-            indexes.append(_read_index(name, columns, Index((field,))))
+        if column.references is not None and not any(one.terms[0].column == field for one in indexes if one.is_plain):
+            indexes.append(read_index(scope, annotations, Index((field,))))
     names = [one.name for one in indexes]
     for one in names:
         if names.count(one) > 1:
@@ -310,25 +299,11 @@ def _read_indexes(
     return tuple(indexes)
 
 
-def _is_index(written: object) -> bool:
-    return isinstance(written, Index) and all(isinstance(term, str) for term in written.terms)
-
-
-def _read_index(table: str, columns: Mapping[str, ColumnDefinition], declared: Index) -> IndexDefinition:
-    terms = []
-    for term in declared.terms:
-        column = term.removeprefix("-")
-        if column not in columns:
-            raise NoSuchField(table, column, columns)
-        if columns[column].kind in STORED_KINDS:
-            raise SchemaError(
-                f"a {columns[column].kind} has no order, so it cannot be indexed", table=table, field=column
-            )
-        terms.append(IndexTermDefinition(column, term.startswith("-")))
-    names = [term.column for term in terms]
-    if not names or len(set(names)) < len(names):
-        raise SchemaError(f"an index needs columns, each once, not {declared.terms!r}", table=table)
-    return IndexDefinition(declared.name or "_".join([table, *names]), tuple(terms), declared.unique)
+def table_scope(table: type[Table], name: str, columns: Mapping[str, ColumnDefinition]) -> Scope:
+    """Return what the conditions and indexes of a class are bound to."""
+    return Scope(
+        name, table, {field: ColumnShape(field, column.kind, column.nullable) for field, column in columns.items()}
+    )
 
 
 __all__ = [
@@ -341,4 +316,5 @@ __all__ = [
     "IndexTermDefinition",
     "TableDefinition",
     "read_definition",
+    "table_scope",
 ]

@@ -10,7 +10,9 @@
     │  └─ TransactionTooLargeError     split the work
     ├─ SchemaError                     a table class that cannot be used, or does not fit what is stored
     │  ├─ NoSuchTable
-    │  └─ NoSuchField                  names the nearest field (also an AttributeError)
+    │  ├─ NoSuchField                  names the nearest field (also an AttributeError)
+    │  ├─ NoSuchIndex
+    │  └─ NotUniqueError               rows that are there keep an index from being unique
     ├─ IntegrityError
     │  ├─ UniqueViolation
     │  └─ ForeignKeyViolation
@@ -31,6 +33,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar, Final
 
 _SHOWN_LIMIT: Final = 100
+_SHOWN_DUPLICATES: Final = 10
 
 
 class DatabaseError(Exception):
@@ -139,6 +142,35 @@ class NoSuchField(SchemaError, AttributeError):
         self.nearest = nearest_name(field, known)
         hint = f"; did you mean {self.nearest!r}?" if self.nearest else ""
         super().__init__(f"no such field{hint}", table=table, field=field)
+
+
+class NoSuchIndex(SchemaError):
+    """The table has no index of that name.
+
+    Attributes:
+        nearest: The most similar name that the table has, or None.
+    """
+
+    def __init__(self, table: str, index: str, known: Iterable[str]) -> None:
+        self.nearest = nearest_name(index, known)
+        hint = f"; did you mean {self.nearest!r}?" if self.nearest else ""
+        super().__init__(f"no such index{hint}", table=table, field=index)
+
+
+class NotUniqueError(SchemaError):
+    """A unique index cannot be built, because rows have the same values; the index is gone again.
+
+    Attributes:
+        duplicates: Pairs of primary keys of such rows; the first ones that were found, at most 100.
+    """
+
+    def __init__(self, table: str, index: str, columns: str, duplicates: Sequence[tuple[object, object]]) -> None:
+        self.duplicates = tuple(duplicates)
+        rows = ", ".join(f"{one!r} and {other!r}" for one, other in self.duplicates[:_SHOWN_DUPLICATES])
+        more = ", ..." if len(self.duplicates) > _SHOWN_DUPLICATES else ""
+        super().__init__(
+            f"({columns}) cannot be unique: the same values are in the rows {rows}{more}", table=table, field=index
+        )
 
 
 class IntegrityError(DatabaseError):

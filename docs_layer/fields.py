@@ -6,7 +6,7 @@ so classes may share them and any number of threads may read them.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args, overload
 
@@ -47,11 +47,13 @@ class RelationOptions:
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """An index as declared: column names, a leading "-" for descending ones."""
+    """An index as declared; `index_definitions` reads it."""
 
-    terms: tuple[str, ...]
+    terms: tuple[Any, ...]
     unique: bool = False
     name: str | None = None
+    where: Any = None
+    include: tuple[str, ...] = ()
 
 
 @overload
@@ -143,12 +145,20 @@ def follow(column: str, *, init: Literal[False] = False) -> Any:  # noqa: ARG001
     return RelationOptions(column, many=False)
 
 
-def index(*terms: str, unique: bool = False, name: str | None = None) -> Index:
-    """Declare an index for `__indexes__`.
+def index(
+    *terms: Any, unique: bool = False, name: str | None = None, where: Any = None, include: Iterable[str] = ()
+) -> Index:
+    """Declare an index for `__indexes__`, or for `db.create_index`.
 
     Args:
-        terms: Column names in the order of the index, each with a leading "-" to run downwards.
+        terms: What is indexed, most significant first: column names, each with a leading "-" to run downwards;
+            "address.city" for what lies in a column, "tags[]" for each element of a list (one of them at most),
+            "lower(title)" for what is computed (`lower`, `upper`, `length`). Where the class is there, values as well:
+            `-Book.year`, `lower(Book.title)`, `any_(Book.tags)`.
         unique: Refuse a second row with the same values; rows with a null among them are exempt.
-        name: Name in plans and errors. Default: the table and the columns, joined by "_".
+        name: Name in plans and errors. Default: the table and the terms, joined by "_".
+        where: Condition of the rows that have entries; in a class body a function of the class:
+            `where=lambda book: book.deleted.is_null()`. Queries that ask for this condition as well can use the index.
+        include: Columns that entries hold beside the terms, so that queries which need no others read no rows.
     """
-    return Index(terms, unique, name)
+    return Index(terms, unique, name, where, tuple(include))

@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from docs_layer.conditions import NULL_SET
+from docs_layer.conditions import ALWAYS, NULL_SET, Condition
 from docs_layer.intervals import EVERYTHING, HIGHEST, LOWEST, Cut, Interval, IntervalSet
 from docs_layer.key_encoding import INVERTED, needs_end_marker
-from docs_layer.values import ColumnShape
+from docs_layer.values import ColumnShape, is_multiple
 
 _BEHIND: Final = b"\xff"
 _END_MARKER: Final = b"\x01"
@@ -41,6 +41,8 @@ class KeyPath:
         tail: Components behind them that keep the order going: the primary key, for an index.
         number: Number of the index, 0 for the rows.
         unique: Whether keys without null end after `terms`.
+        where: The condition of the rows that have entries; a query must ask for it to use the path.
+        included: Columns that the values of entries hold.
     """
 
     name: str
@@ -49,6 +51,13 @@ class KeyPath:
     tail: tuple[PathTerm, ...]
     number: int
     unique: bool
+    where: Condition = ALWAYS
+    included: tuple[ColumnShape, ...] = ()
+
+    @property
+    def is_multiple(self) -> bool:
+        """Whether a row may have any number of entries, one for each element of a list."""
+        return any(is_multiple(term.column) for term in self.terms)
 
 
 class PathFit(NamedTuple):

@@ -52,8 +52,8 @@ def open_db(
     store = _open_store(path, options)
     try:
         _apply_schema(store, cache)
-        for table in tables:
-            build_indexes(store, cache, table)
+        for definition in cache.definitions:
+            build_indexes(store, cache, definition.name)
     except BaseException:
         if store is not path:
             store.close()

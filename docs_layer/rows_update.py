@@ -192,8 +192,12 @@ def new_entries(table: BoundTable, index: IndexMaintainer, row: Any, primary: by
 def delete_entry(transaction: Transaction, index: IndexMaintainer, entry: Entry, primary: bytes) -> None:
     """Delete an entry; while a unique index is being built, only if it names this row."""
     key, value = entry
-    if index.is_ready or not value or transaction.get(key) == primary:
+    if index.is_ready or not value or _names(transaction.get(key), index, key, primary):
         transaction.delete(key)
+
+
+def _names(stored: bytes | None, index: IndexMaintainer, key: bytes, primary: bytes) -> bool:
+    return stored is not None and index.primary_of(key, stored) == primary
 
 
 def _check_parents(

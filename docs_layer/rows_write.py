@@ -120,8 +120,9 @@ def _insert_structs(
     One loop with local names: it is the hot path of every load.
     """
     checked, primary_of, prefix = table.codec.checked, table.primary_of_row, table.row_prefix
-    plain = [(index, index.entry) for index in table.indexes if not index.path.unique]
-    unique = [(index, index.entry) for index in table.indexes if index.path.unique]
+    plain = [(index, index.entry) for index in table.indexes if index.is_plain and not index.path.unique]
+    unique = [(index, index.entry) for index in table.indexes if index.is_plain and index.path.unique]
+    others = [(index, index.entries) for index in table.indexes if not index.is_plain]
     pairs: list[Entry] = []
     written: list[Any] = []
     put = transaction.put
@@ -140,6 +141,14 @@ def _insert_structs(
                 if len(key) > KEY_LIMIT_BYTES:
                     raise index.refusal(table.name, row)
                 put(key, nothing)
+            for index, entries in others:
+                for pair in entries(row, primary):
+                    if len(pair[0]) > KEY_LIMIT_BYTES:
+                        raise index.refusal(table.name, row)
+                    if index.path.unique:
+                        pairs.append(pair)
+                    else:
+                        put(*pair)
         except UnencodableError as error:
             raise index.refusal(table.name, row) from error
     return transaction.insert(pairs), written
@@ -176,7 +185,7 @@ def _duplicate(transaction: Transaction, table: BoundTable, rows: Sequence[Any],
             key = {name: getattr(row, name) for name in table.key_columns}
             return UniqueViolation(table.name, PRIMARY_KEY, key, table.decode_key(primary))
         for index in table.indexes:
-            if index.path.unique and index.entry(row, primary)[0] == wanted:
+            if index.path.unique and any(key == wanted for key, _ in index.entries(row, primary)):
                 match = index, row
     if match is None:
         raise LookupError(f"the store handed back a key that was not given: {wanted.hex()}")

@@ -20,13 +20,16 @@ from docs_layer.catalog import (
     FieldEntry,
     Header,
     IndexEntry,
+    IndexState,
     IndexTermEntry,
     LayoutEntry,
     TableEntry,
 )
-from docs_layer.definitions import STORED_KINDS, ColumnDefinition, IndexDefinition, TableDefinition
-from docs_layer.errors import NoSuchTable, SchemaError
+from docs_layer.definitions import STORED_KINDS, ColumnDefinition, TableDefinition
+from docs_layer.errors import NoSuchTable, QueryError, SchemaError
+from docs_layer.index_definitions import IndexDefinition, IndexTermDefinition, stored_step
 from docs_layer.row_codec import decode_value, encode_value
+from docs_layer.stored_conditions import condition_bytes
 
 LAYOUT_LIMIT = 255
 
@@ -96,9 +99,9 @@ def check_compatible(definition: TableDefinition, stored: TableEntry, numbers: M
             )
     for index in definition.indexes:
         known = stored.index_named(index.name)
-        if known is not None and (known.unique, _terms_by_name(stored, known)) != (index.unique, index.terms):
+        if known is not None and not _is_same_index(stored, known, index):
             raise SchemaError(
-                "an index of this name is stored with other columns, or another uniqueness",
+                "an index of this name is stored with other columns, or another uniqueness or condition",
                 table=stored.name,
                 field=index.name,
             )
@@ -130,8 +133,11 @@ def _check_reference_kinds(tables: Mapping[int, TableEntry]) -> None:
                 )
 
 
-def _terms_by_name(stored: TableEntry, index: IndexEntry) -> tuple[tuple[str, bool], ...]:
-    return tuple((stored.field(term.field).name, term.descending) for term in index.terms)
+def _is_same_index(stored: TableEntry, known: IndexEntry, declared: IndexDefinition) -> bool:
+    fields = {field.name: field.number for field in stored.fields}
+    if not {term.column for term in declared.terms}.union(declared.include) <= fields.keys():
+        return False
+    return new_index(known.number, declared, fields, known.state) == known
 
 
 def _reference_number(column: ColumnDefinition, numbers: Mapping[str, int]) -> int | None:
@@ -175,7 +181,7 @@ def _new_table(definition: TableDefinition, numbers: Mapping[str, int]) -> Table
         for number, column in enumerate(definition.columns.values(), 1)
     )
     by_name = {field.name: field.number for field in fields}
-    indexes = tuple(_index_entry(number, index, by_name, "ready") for number, index in enumerate(definition.indexes, 1))
+    indexes = tuple(new_index(number, index, by_name, "ready") for number, index in enumerate(definition.indexes, 1))
     return TableEntry(
         number=numbers[definition.name],
         name=definition.name,
@@ -188,14 +194,39 @@ def _new_table(definition: TableDefinition, numbers: Mapping[str, int]) -> Table
     )
 
 
-def _index_entry(number: int, index: IndexDefinition, fields: Mapping[str, int], state: str) -> IndexEntry:
-    terms = tuple(IndexTermEntry(field=fields[name], descending=descending) for name, descending in index.terms)
+def new_index(number: int, index: IndexDefinition, fields: Mapping[str, int], state: IndexState) -> IndexEntry:
+    """Return the entry of a declared index.
+
+    Args:
+        number: Its number.
+        index: The index.
+        fields: Field numbers by column name.
+        state: Its state.
+
+    Raises:
+        SchemaError: Its condition cannot be stored.
+    """
+    try:
+        where = None if index.where is None else condition_bytes(index.where, fields)
+    except (QueryError, KeyError) as error:
+        raise SchemaError(f"its condition cannot be stored: {error}", field=index.name) from error
     return IndexEntry(
         number=number,
         name=index.name,
-        terms=terms,
+        terms=tuple(_new_term(term, fields) for term in index.terms),
         unique=index.unique,
-        state="ready" if state == "ready" else "building",
+        state=state,
+        where=where,
+        include=tuple(fields[name] for name in index.include),
+    )
+
+
+def _new_term(term: IndexTermDefinition, fields: Mapping[str, int]) -> IndexTermEntry:
+    return IndexTermEntry(
+        field=fields[term.column],
+        descending=term.descending,
+        steps=tuple(map(stored_step, term.steps)),
+        converts=term.converts,
     )
 
 
@@ -212,7 +243,7 @@ def _changed_table(definition: TableDefinition, stored: TableEntry, numbers: Map
             next_field += 1
     by_name = {field.name: field.number for field in fields}
     new = [index for index in definition.indexes if stored.index_named(index.name) is None]
-    indexes = [_index_entry(stored.next_index + place, index, by_name, "building") for place, index in enumerate(new)]
+    indexes = [new_index(stored.next_index + place, index, by_name, "building") for place, index in enumerate(new)]
     return msgspec.structs.replace(
         stored,
         fields=tuple(fields),

@@ -37,8 +37,12 @@ class Call(NamedTuple):
     function: Function
 
 
-Step = str | int | Call
-"""The item or field of this name, the element at this place, or a function of the value so far."""
+class Each(NamedTuple):
+    """A step to every element of a list; a value behind it has any number of values in a row."""
+
+
+Step = str | int | Call | Each
+"""The item or field of this name, the element at this place, a function of the value so far, or every element."""
 
 
 class Source(NamedTuple):
@@ -87,6 +91,17 @@ def inside(shape: ColumnShape, step: str | int, table: str) -> ColumnShape:
     return _further(shape, step, name, "any")
 
 
+def each(shape: ColumnShape, table: str) -> ColumnShape:
+    """Return the elements of a list, for multi-valued indexes.
+
+    Raises:
+        QueryError: Values of its kind have no elements.
+    """
+    if shape.kind not in {"list", "any"}:
+        raise QueryError(f"{table}.{shape.name}: a {shape.kind} has no elements")
+    return _further(shape, Each(), f"{shape.name}[]", "any")
+
+
 def called(function: Function, shape: ColumnShape, table: str) -> ColumnShape:
     """Return a function of a value.
 
@@ -129,6 +144,25 @@ def values_reader(shapes: Sequence[ColumnShape]) -> Callable[[Any], tuple[Any, .
     return lambda row: tuple([read(row) for read in readers])
 
 
+def is_multiple(shape: ColumnShape) -> bool:
+    """Return whether a row may have any number of values of this shape."""
+    return shape.source is not None and any(isinstance(step, Each) for step in shape.source.steps)
+
+
+def elements_reader(shape: ColumnShape) -> Callable[[Any], list[Any]]:
+    """Return the function that gives every value of a shape behind `Each`; none where there is no list."""
+    column, steps = shape.source or Source(shape.name, ())
+    place = next(place for place, step in enumerate(steps) if isinstance(step, Each))
+    read_list = raw_reader(ColumnShape("", "any", nullable=True, source=Source(column, steps[:place])))
+    read_inner = value_reader(ColumnShape("", "any", nullable=True, source=Source("", steps[place + 1 :])))
+
+    def read(row: Any) -> list[Any]:
+        found = read_list(row)
+        return [read_inner(element) for element in found] if isinstance(found, (list, tuple)) else []
+
+    return read
+
+
 def presence_reader(shape: ColumnShape) -> Callable[[Any], bool]:
     """Return the function that tells whether a value is there, be it None."""
     read = raw_reader(shape)
@@ -148,7 +182,7 @@ def raw_reader(shape: ColumnShape) -> Callable[[Any], Any]:
     def read(row: Any) -> Any:
         value = begin(row)
         for step in steps:
-            value = _CALLS[step.function](value) if isinstance(step, Call) else _step_into(value, step)
+            value = _CALLS[step.function](value) if isinstance(step, Call) else _step_into(value, step)  # type: ignore[arg-type]  # `Each` has a reader of its own
         return value
 
     return read

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from docs_layer.bound_tables import BoundTable
 from docs_layer.catalog import Catalog
 from docs_layer.errors import CorruptionError, ValidationError
-from docs_layer.indexes import IndexMaintainer
+from docs_layer.indexes import Entry, IndexMaintainer
 from docs_layer.key_encoding import MalformedKeyError, UnencodableError
 from docs_layer.keyspace import index_range, row_range
 from docs_layer.schema_views import make_definition
@@ -98,8 +98,8 @@ class _TableCheck:
                 row = table.codec.decode(stored)
                 primary = table.primary_of_row(row)
                 for index in self._indexes:
-                    entry_key, entry_value = index.entry(row, primary)
-                    wanted[entry_key] = (index, entry_value, key)
+                    for entry_key, entry_value in index.entries(row, primary):
+                        wanted[entry_key] = (index, entry_value, key)
                 for reference in table.references:
                     value = getattr(row, reference.column)
                     if value is not None:
@@ -145,11 +145,11 @@ class _TableCheck:
         for key, value, row_key, stored in zip(chunk.keys, chunk.values, row_keys, rows, strict=True):
             if stored is None:
                 yield CorruptionError(place, "an entry names a row that is not there", key=key)
-            elif self._entry_of(index, stored, row_key) != (key, value):
+            elif (key, value) not in self._entries_of(index, stored, row_key):
                 yield CorruptionError(place, "an entry does not say what its row says", key=key)
 
-    def _entry_of(self, index: IndexMaintainer, stored: bytes, row_key: bytes) -> Any:
+    def _entries_of(self, index: IndexMaintainer, stored: bytes, row_key: bytes) -> tuple[Entry, ...]:
         try:
-            return index.entry(self._table.codec.decode(stored), row_key[len(self._table.row_prefix) :])
+            return index.entries(self._table.codec.decode(stored), row_key[len(self._table.row_prefix) :])
         except (CorruptionError, UnencodableError):
-            return None
+            return ()

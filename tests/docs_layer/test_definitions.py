@@ -95,7 +95,7 @@ def _table(annotations: dict[str, Any], **members: Any) -> type[Table]:
         ({"id": Key[int], "a": Col[int], "b": Any}, {"b": follow("a")}, "no reference"),
         ({"id": Key[int]}, {"__indexes__": index("id")}, "a list of index"),
         ({"id": Key[int]}, {"__indexes__": ["id"]}, "a list of index"),
-        ({"id": Key[int]}, {"__indexes__": [index(FIVE)]}, "a list of index"),
+        ({"id": Key[int]}, {"__indexes__": [index(FIVE)]}, "over columns"),
         ({"id": Key[int], "a": Col[int]}, {"a": col(max_length=5)}, "max_length"),
         ({"id": Key[int], "a": Col[str]}, {"a": col(max_length=-1)}, "max_length"),
         ({"id": Key[int], "a": Col[Annotated[int, Meta(ge=0)]]}, {}, "check="),

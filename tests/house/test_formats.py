@@ -12,9 +12,12 @@ from contextlib import suppress
 from tests.house.sources import PACKAGES, ROOT, Source, parse, sources
 
 PINNED = {
+    "docs_layer/document_codec.py": "tests/docs_layer/test_document_codec.py",
+    "docs_layer/index_definitions.py": "tests/docs_layer/test_index_kinds.py",
     "docs_layer/key_encoding/__init__.py": "tests/docs_layer/key_encoding/test_encoders.py",
     "docs_layer/key_encoding/number_order.py": "tests/docs_layer/key_encoding/test_encoders.py",
     "docs_layer/keyspace.py": "tests/docs_layer/test_keyspace.py",
+    "docs_layer/stored_conditions.py": "tests/docs_layer/test_stored_conditions.py",
     "docs_layer/row_codec.py": "tests/formats/test_row_bytes.py",
     "lsm/kernel/blocks.py": "tests/formats/test_table_bytes.py",
     "lsm/kernel/filters.py": "tests/formats/test_table_bytes.py",

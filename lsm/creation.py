@@ -11,12 +11,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lsm.environment import Directory, Environment
-from lsm.errors import CorruptionError, MissingFileError, NotADatabaseError
+from lsm.errors import MissingFileError, NotADatabaseError
 from lsm.filenames import CURRENT_TEMPORARY, LOCK, MAINTENANCE, PRESENCE, SHARED, parse_name
+from lsm.live_manifest import check_current_not_lost
 from lsm.manifest import Manifest, write_current, write_manifest
 from lsm.options import Options
 from lsm.version import LogReference, empty_version
-from lsm.write_ahead_log.header import LOG_HEADER_BYTES, LogHeader
+from lsm.write_ahead_log.header import LogHeader
 from lsm.write_ahead_log.writer import create_log
 
 _OURS = frozenset({CURRENT_TEMPORARY, LOCK, MAINTENANCE, PRESENCE, SHARED})
@@ -48,11 +49,8 @@ def check_creatable(directory: Directory, names: Sequence[str], options: Options
     Raises `CorruptionError` when there was a database, `NotADatabaseError` when there are other files, or none may be
     created.
     """
-    numbered = [parse_name(name) for name in names]
-    for name, found in zip(names, numbered, strict=True):
-        if found is not None and (found[0] == "table" or (found[0] == "log" and _holds_frames(directory, name))):
-            raise CorruptionError(f"{directory.path}/CURRENT", 0, f"CURRENT is missing, but there is {name}")
-    foreign = [name for name, found in zip(names, numbered, strict=True) if found is None and name not in _OURS]
+    check_current_not_lost(directory, names)
+    foreign = [name for name in names if parse_name(name) is None and name not in _OURS]
     if foreign:
         raise NotADatabaseError(directory.path, f"no database, but other files: {', '.join(foreign[:3])}")
     if not options.create_if_missing:
@@ -86,11 +84,3 @@ def create_database(
     )
     write_current(directory, manifest.number, write_manifest(directory, manifest))
     return manifest
-
-
-def _holds_frames(directory: Directory, name: str) -> bool:
-    file = directory.open(name, "read")
-    try:
-        return file.size() > LOG_HEADER_BYTES
-    finally:
-        file.close()

@@ -10,26 +10,38 @@ such a one.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from lsm.environment import Directory
 from lsm.errors import CorruptionError, FormatError, MissingFileError
 from lsm.filenames import CURRENT, manifest_name, parse_name
 from lsm.manifest import Manifest, read_current, read_manifest
+from lsm.write_ahead_log.header import LOG_HEADER_BYTES
 
 
 def read_live_manifest(directory: Directory) -> Manifest | None:
-    """Return the manifest that CURRENT names, or None if there is no CURRENT.
+    """Return the manifest that CURRENT names, or None if there is no database in the directory.
 
     Raises:
-        CorruptionError: CURRENT or the manifest is damaged, or the manifest is missing.
+        CorruptionError: CURRENT or the manifest is damaged or missing.
         FormatError: a newer release wrote one of them.
     """
     current = read_current(directory)
     if current is None:
+        check_current_not_lost(directory, directory.names())
         return None
     try:
         return read_manifest(directory, *current)
     except MissingFileError as missing:
         raise CorruptionError(missing.path, 0, "CURRENT names this manifest, but it is missing") from missing
+
+
+def check_current_not_lost(directory: Directory, names: Sequence[str]) -> None:
+    """Raise `CorruptionError` if a directory with these names, CURRENT not among them, ever held data."""
+    for name in names:
+        found = parse_name(name)
+        if found is not None and (found[0] == "table" or (found[0] == "log" and _holds_frames(directory, name))):
+            raise CorruptionError(f"{directory.path}/{CURRENT}", 0, f"CURRENT is missing, but there is {name}")
 
 
 def check_is_newest(directory: Directory, manifest: Manifest, promised_number: int) -> None:
@@ -58,3 +70,11 @@ def _newer(directory: Directory, number: int, promised_number: int) -> str | Non
         if previous is not None and previous > number:
             return f"{manifest_name(found[1])} says that manifest {previous} was live"
     return None
+
+
+def _holds_frames(directory: Directory, name: str) -> bool:
+    file = directory.open(name, "read")
+    try:
+        return file.size() > LOG_HEADER_BYTES
+    finally:
+        file.close()

@@ -40,6 +40,8 @@ from lsm.kernel import kernel_name
 from lsm.opening import open_database as open  # noqa: A004  # `lsm.open` reads as the built-in does
 from lsm.options import Options
 from lsm.recovery_report import RecoveryReport
+from lsm.repair.job import repair
+from lsm.repair.report import Loss, RepairReport
 from lsm.snapshot import Snapshot
 from lsm.statistics import LevelStatistics, Statistics
 from lsm.transaction import Transaction
@@ -60,12 +62,14 @@ __all__ = [
     "InvalidArgumentError",
     "LevelStatistics",
     "LockedError",
+    "Loss",
     "MissingFileError",
     "NotADatabaseError",
     "Options",
     "OptionsMismatchError",
     "ReadOnlyError",
     "RecoveryReport",
+    "RepairReport",
     "Scan",
     "Snapshot",
     "Statistics",
@@ -79,5 +83,6 @@ __all__ = [
     "dump",
     "kernel_name",
     "open",
+    "repair",
     "verify",
 ]

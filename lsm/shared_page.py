@@ -113,6 +113,10 @@ class Promise(NamedTuple):
     """This manifest was live: CURRENT, or the one after it, named it."""
     durable: tuple[int, int] = (0, 0)
     """(log number, offset): everything before this place was on the disk."""
+    incarnation: int = 0
+    """That of the newest record; proves that a log is one of this directory."""
+    last_sequence: int = 0
+    """No sequence number up to this one is free."""
 
 
 class OldPage(NamedTuple):
@@ -175,6 +179,8 @@ def read_promise(directory: Directory) -> Promise:
     return Promise(
         max((record.manifest_number for record in records), default=0),
         max(((record.durable_log, record.durable_offset) for record in records), default=(0, 0)),
+        records[-1].incarnation if records else 0,
+        max((record.last_sequence for record in records), default=0),
     )
 
 

@@ -18,7 +18,7 @@ from docs_layer.command_line.importing import import_file
 from docs_layer.command_line.output import print_line
 from docs_layer.command_line.query import query
 from docs_layer.command_line.raw import delete, get, put, scan
-from docs_layer.command_line.upkeep import compact, dump, stats, verify
+from docs_layer.command_line.upkeep import compact, dump, repair, stats, verify
 
 INTERRUPTED = 130
 
@@ -50,6 +50,7 @@ def build() -> typer.Typer:
         "query": query,
         "stats": stats,
         "verify": verify,
+        "repair": repair,
         "compact": compact,
         "dump": dump,
         "crashtest": crashtest,

@@ -1,4 +1,4 @@
-"""Commands on a whole database: `compact`, `stats`, `verify` and `dump`."""
+"""Commands on a whole database: `compact`, `stats`, `verify`, `repair` and `dump`."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,6 +9,7 @@ import typer
 import lsm
 from docs_layer import VerificationReport
 from docs_layer.command_line.arguments import Directory, Json, Start, Stop
+from docs_layer.command_line.escaping import escape
 from docs_layer.command_line.output import counted, print_grid, print_json, print_line, progress, size
 from docs_layer.command_line.raw import EXISTING, bound
 from docs_layer.command_line.tables import existing
@@ -110,6 +111,43 @@ def _as_dict(rows: VerificationReport) -> dict[str, object]:
         "entries": rows.entries,
         "damage": [str(error) for error in rows.damage],
     }
+
+
+def repair(
+    directory: Directory,
+    *,
+    to: Annotated[
+        Path,
+        typer.Option(
+            "--to", metavar="NEWDIR", help="The new database; must not exist, or be empty.", show_default=False
+        ),
+    ],
+    drop_older: Annotated[
+        bool,
+        typer.Option("--drop-older", help="Leave out older values of keys whose newest value may be lost in a table."),
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Save what can be read of a damaged database into a new one; list what was lost, and end with status 1 if anything.
+
+    The old directory is only read. What is lost is listed by range of keys: outside of all ranges every value is right.
+    """
+    report = lsm.repair(directory, to, older_values="drop" if drop_older else "keep")
+    if as_json:
+        print_json(report.as_dict() | {"losses": [_loss_as_dict(loss) for loss in report.losses]})
+    else:
+        for line in str(report).splitlines():
+            print_line(line)
+        if not report.ok:
+            print_line(f"rows and index entries may disagree now: layerdb verify {to} --tables")
+    if not report.ok:
+        raise typer.Exit(1)
+
+
+def _loss_as_dict(loss: lsm.Loss) -> dict[str, object]:
+    """Return a loss with its keys as the other commands read and write them."""
+    keys = {"start": escape(loss.start), "stop": None if loss.stop is None else escape(loss.stop)}
+    return {"name": loss.name, "offset": loss.offset, **keys, "reason": loss.reason}
 
 
 def dump(

@@ -112,8 +112,8 @@ def promise_beyond(file: File, log: int, offset: int, *, start: int) -> tuple[in
     Returns the promised position (log, offset), or None. Works also when the header of the file is damaged. Reads the
     rest of the file once; frame headers are found by the log's marker and believed by their own checksum.
     """
-    for identity in _possible_identities(file):
-        for header in _frame_headers(file, identity, start):
+    for identity in possible_identities(file):
+        for _, header in frame_headers(file, identity, start):
             if (header.durable_log, header.durable_offset) > (log, offset):
                 return header.durable_log, header.durable_offset
     return None
@@ -121,10 +121,10 @@ def promise_beyond(file: File, log: int, offset: int, *, start: int) -> tuple[in
 
 def has_frames(file: File, identity: int) -> bool:
     """Tell whether a log with this identity holds any valid frame header."""
-    return any(True for _ in _frame_headers(file, identity, LOG_HEADER_BYTES))
+    return any(True for _ in frame_headers(file, identity, LOG_HEADER_BYTES))
 
 
-def _possible_identities(file: File) -> list[int]:
+def possible_identities(file: File) -> list[int]:
     """Return what may be the identity of the log: as its header has it, and as its first frame has it."""
     found: list[int] = []
     for offset in (IDENTITY_OFFSET, LOG_HEADER_BYTES):
@@ -134,8 +134,8 @@ def _possible_identities(file: File) -> list[int]:
     return found
 
 
-def _frame_headers(file: File, identity: int, start: int) -> Iterator[FrameHeader]:
-    """Yield every valid frame header from `start` on, whatever lies between them."""
+def frame_headers(file: File, identity: int, start: int) -> Iterator[tuple[int, FrameHeader]]:
+    """Yield every valid frame header from `start` on with its offset, whatever lies between them."""
     marker = marker_bytes(identity)
     size_bytes = file.size()
     for position in range(start, size_bytes, _READ_BYTES):
@@ -144,7 +144,7 @@ def _frame_headers(file: File, identity: int, start: int) -> Iterator[FrameHeade
         while 0 <= found < _READ_BYTES:
             header = parse_header(data[found : found + HEADER_BYTES], identity, position + found)
             if header is not None:
-                yield header
+                yield position + found, header
             found = data.find(marker, found + 1)
 
 

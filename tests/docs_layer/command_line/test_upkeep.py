@@ -1,4 +1,4 @@
-"""`compact`, `stats`, `verify` and `dump` through the command line."""
+"""`compact`, `stats`, `verify`, `repair` and `dump` through the command line."""
 
 import json
 from pathlib import Path
@@ -90,3 +90,45 @@ def test_dump_of_a_database_and_of_a_file(run: Run, path: Path) -> None:
     assert table.name in whole.output
     assert "MANIFEST" in whole.output
     assert sum("001234" in line for line in one.lines) == 1
+
+
+def test_repair_of_a_sound_database(run: Run, path: Path, tmp_path: Path) -> None:
+    """Everything is in the new directory, and the status says that nothing was lost."""
+    printed = run("repair", path, "--to", tmp_path / "new")
+
+    assert (printed.status, printed.errors) == (0, "")
+    assert printed.lines[-1].endswith("nothing lost")
+    assert run("scan", tmp_path / "new").output == run("scan", path).output
+
+
+def test_repair_lists_what_was_lost(run: Run, path: Path, tmp_path: Path) -> None:
+    """A damaged block is named by its keys, as text and as JSON; the old directory stays as it is."""
+    table = max(path.glob("*.sst"))
+    content = bytearray(table.read_bytes())
+    content[100] ^= 1
+    table.write_bytes(content)
+    before = {file.name: file.read_bytes() for file in path.iterdir()}
+
+    printed = run("repair", path, "--to", tmp_path / "new")
+    facts = json.loads(run("repair", path, "--to", tmp_path / "other", "--drop-older", "--json").output)
+
+    assert printed.status == 1
+    assert f"lost: {table.name} at offset 0" in printed.lines[0]
+    assert "verify" in printed.lines[-1]
+    [loss] = facts["losses"]
+    assert (facts["ok"], loss["name"], loss["offset"], loss["start"]) == (False, table.name, 0, "000000")
+    kept = [line.split()[0] for line in run("scan", tmp_path / "other", "--keys-only").lines]
+    assert kept == [f"{number:06d}" for number in range(2_000) if f"{number:06d}" >= loss["stop"]]
+    assert run("verify", tmp_path / "new").status == 0
+    assert {file.name: file.read_bytes() for file in path.iterdir()} == before
+
+
+def test_repair_refuses_a_full_directory(run: Run, path: Path, tmp_path: Path) -> None:
+    """One line says why, and nothing is written."""
+    (tmp_path / "new").mkdir()
+    (tmp_path / "new" / "file").touch()
+
+    printed = run("repair", path, "--to", tmp_path / "new")
+
+    assert printed.status == 1
+    assert "not empty" in printed.errors

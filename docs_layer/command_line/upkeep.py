@@ -128,7 +128,7 @@ def repair(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Save what can be read of a damaged database into a new one; list what was lost, and end with status 1 if anything.
+    """Save what can be read of a damaged database into a new one; list what was lost, and end with status 1 then.
 
     The old directory is only read. What is lost is listed by range of keys: outside of all ranges every value is right.
     """

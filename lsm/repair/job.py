@@ -149,9 +149,8 @@ class _Repair:
         """Make the new database in the directory `place`; return how many entries its tables have, and the logs."""
         for note in self._picture.notes:
             self._findings.note(note)
-        for left, right, (start, stop) in self._picture.uncertain:
-            reason = f"it is not certain whether it is newer than {table_name(right)}"
-            self._findings.lost(table_name(left), 0, start, stop, reason)
+        for number, reason, (start, stop) in self._picture.uncertain:
+            self._findings.lost(table_name(number), 0, start, stop, reason)
         directory = self._environment.filesystem.open_directory(place)
         try:
             target = Target(self._environment, directory, self._options, _highest_sequence(self._survey, self._picture))

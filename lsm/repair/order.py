@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 from lsm.filenames import manifest_name, table_name
 from lsm.manifest import Manifest
-from lsm.repair.survey import Survey, TableFacts
+from lsm.repair.survey import Survey
 from lsm.runs import Range
 from lsm.sstable.properties import TableProperties
 from lsm.version import LogReference, TableMetadata
@@ -49,8 +49,8 @@ class Picture(NamedTuple):
     """The tables of a directory, newest layer first.
 
     oldest_log: logs with lower numbers are in the tables. first_log: the log that the manifest names, None when nobody
-    knows. last_sequence: all writes up to it are in the tables. level_count: None when nobody knows. uncertain: pairs
-    of tables of which it is not certain which is newer, and the keys that they share. notes: what was put together.
+    knows. last_sequence: all writes up to it are in the tables. level_count: None when nobody knows. uncertain: tables
+    whose age is not certain, why, and the keys for which it matters. notes: what was put together.
     """
 
     layers: tuple[Layer, ...]
@@ -58,8 +58,22 @@ class Picture(NamedTuple):
     first_log: LogReference | None
     last_sequence: int
     level_count: int | None
-    uncertain: tuple[tuple[int, int, Range], ...]
+    uncertain: tuple[tuple[int, str, Range], ...]
     notes: tuple[str, ...]
+
+
+class _Known(NamedTuple):
+    """A table that says about itself what it is."""
+
+    number: int
+    identity: int | None
+    properties: TableProperties
+
+
+def _known(survey: Survey) -> list[_Known]:
+    """Return the tables whose properties can be read, by number."""
+    facts = (survey.tables[number] for number in sorted(survey.tables))
+    return [_Known(one.number, one.identity, one.properties) for one in facts if one.properties is not None]
 
 
 def picture(survey: Survey) -> Picture:
@@ -121,32 +135,30 @@ class _State:
 class _Trace(NamedTuple):
     """The outputs of one edit that are there, ascending, and whether that is all of them."""
 
-    outputs: list[TableFacts]
+    outputs: list[_Known]
     complete: bool
 
     @property
     def consumed_tables(self) -> tuple[int, ...]:
-        return _properties(self.outputs[0]).edit.consumed_tables
+        return self.outputs[0].properties.edit.consumed_tables
 
     @property
     def consumed_logs(self) -> tuple[int, ...]:
-        return _properties(self.outputs[0]).edit.consumed_logs
+        return self.outputs[0].properties.edit.consumed_logs
 
 
 def _traces(survey: Survey) -> list[_Trace]:
     """Return what is left of every edit, oldest first."""
-    groups: dict[tuple[object, ...], list[TableFacts]] = {}
-    for number in sorted(survey.tables):
-        facts = survey.tables[number]
-        if facts.properties is not None:
-            edit = facts.properties.edit
-            key = (edit.manifest_number, edit.level, edit.consumed_tables, edit.consumed_logs)
-            groups.setdefault(key, []).append(facts)
+    groups: dict[tuple[object, ...], list[_Known]] = {}
+    for table in _known(survey):
+        edit = table.properties.edit
+        key = (edit.manifest_number, edit.level, edit.consumed_tables, edit.consumed_logs)
+        groups.setdefault(key, []).append(table)
     return [_Trace(outputs, _is_complete(outputs)) for outputs in groups.values()]
 
 
-def _is_complete(outputs: list[TableFacts]) -> bool:
-    edits = [_properties(facts).edit for facts in outputs]
+def _is_complete(outputs: list[_Known]) -> bool:
+    edits = [facts.properties.edit for facts in outputs]
     return edits[-1].output_count == len(edits) and [edit.output_index for edit in edits] == list(range(len(edits)))
 
 
@@ -181,7 +193,7 @@ def _is_done(trace: _Trace, state: _State, survey: Survey) -> bool:
 
 def _apply_flush(state: _State, trace: _Trace) -> None:
     state.levels[0][:0] = [_placed_by_itself(facts) for facts in trace.outputs]
-    state.last_sequence = max(state.last_sequence, *(_properties(facts).last_sequence for facts in trace.outputs))
+    state.last_sequence = max(state.last_sequence, *(facts.properties.last_sequence for facts in trace.outputs))
     state.oldest_log = max(trace.consumed_logs) + 1
     state.first_log = None
 
@@ -191,7 +203,7 @@ def _apply_compaction(state: _State, trace: _Trace) -> None:
     consumed = set(trace.consumed_tables)
     places = [place for place, table in enumerate(state.levels[0]) if table.number in consumed]
     state.levels[:] = [[table for table in tables if table.number not in consumed] for tables in state.levels]
-    level = min(_properties(trace.outputs[0]).edit.level, len(state.levels) - 1)
+    level = min(trace.outputs[0].properties.edit.level, len(state.levels) - 1)
     place = places[0] if places and level == 0 else 0
     state.levels[level][place:place] = [_placed_by_itself(facts) for facts in trace.outputs]
 
@@ -205,26 +217,28 @@ def _without_manifest(survey: Survey) -> Picture:
             superseded.update(trace.consumed_tables)
         else:
             superseded.update(facts.number for facts in trace.outputs)
-    live = [facts for facts in survey.tables.values() if facts.number not in superseded]
-    known = _newest_first([facts for facts in live if facts.properties is not None])
-    layers: list[Layer] = [(_placed_by_itself(facts),) for facts in known]
+    known = _newest_first([table for table in _known(survey) if table.number not in superseded])
+    layers: list[Layer] = [(_placed_by_itself(table),) for table in known]
     # Nobody knows how old these are, so they must not hide what is known.
-    layers += [(Placed(facts.number, facts.identity, b"", None, -1, -1),) for facts in live if facts.properties is None]
+    live = (facts for facts in survey.tables.values() if facts.number not in superseded)
+    unknown = [facts for facts in live if facts.properties is None]
+    layers += [(Placed(facts.number, facts.identity, b"", None, -1, -1),) for facts in unknown]
+    nothing_known = "nobody knows how old it is; it counts as the oldest"
     return Picture(
         layers=tuple(layers),
         oldest_log=0,
         first_log=None,
-        last_sequence=max((_properties(facts).last_sequence for facts in known), default=0),
+        last_sequence=max((facts.properties.last_sequence for facts in known), default=0),
         level_count=None,
-        uncertain=tuple(_uncertain(known)),
-        notes=("there is no manifest; the order of the tables was put together from what they say",) if live else (),
+        uncertain=(*_uncertain(known), *((facts.number, nothing_known, (b"", None)) for facts in unknown)),
+        notes=("there is no manifest; the order of the tables was put together from what they say",) if layers else (),
     )
 
 
-def _newest_first(tables: list[TableFacts]) -> list[TableFacts]:
+def _newest_first(tables: list[_Known]) -> list[_Known]:
     """Return tables so that what is certainly newer stands before what it shares keys with. Quadratic in the tables."""
     waiting = sorted(tables, key=_guessed_age)
-    ordered: list[TableFacts] = []
+    ordered: list[_Known] = []
     while waiting:
         free = (one for one in waiting if not any(_is_newer(other, one) for other in waiting))
         chosen = next(free)  # being newer by sequence has no circles, so there is always one
@@ -233,28 +247,28 @@ def _newest_first(tables: list[TableFacts]) -> list[TableFacts]:
     return ordered
 
 
-def _guessed_age(facts: TableFacts) -> tuple[int, int]:
-    return _properties(facts).edit.level, -facts.number
+def _guessed_age(facts: _Known) -> tuple[int, int]:
+    return facts.properties.edit.level, -facts.number
 
 
-def _is_newer(left: TableFacts, right: TableFacts) -> bool:
+def _is_newer(left: _Known, right: _Known) -> bool:
     """Tell whether all writes in `left` came after all writes in `right`."""
-    return _properties(left).first_sequence > _properties(right).last_sequence
+    return left.properties.first_sequence > right.properties.last_sequence
 
 
-def _uncertain(tables: list[TableFacts]) -> Iterator[tuple[int, int, Range]]:
-    """Yield the pairs of tables with keys in common of which nobody knows which is newer."""
+def _uncertain(tables: list[_Known]) -> Iterator[tuple[int, str, Range]]:
+    """Yield a table, what is not certain, and the keys, for pairs of which nobody knows which is newer."""
     for left, right in combinations(tables, 2):
-        one, two = _properties(left).edit, _properties(right).edit
+        one, two = left.properties.edit, right.properties.edit
         made_together = one.manifest_number == two.manifest_number and one.consumed_tables == two.consumed_tables != ()
         if made_together or _is_newer(left, right) or _is_newer(right, left):
             continue
         keys = _shared(left, right)
         if keys is not None:
-            yield left.number, right.number, keys
+            yield left.number, f"it is not certain whether it is newer than {table_name(right.number)}", keys
 
 
-def _shared(left: TableFacts, right: TableFacts) -> Range | None:
+def _shared(left: _Known, right: _Known) -> Range | None:
     """Return the keys that lie within the bounds of both tables."""
     one, two = _placed_by_itself(left), _placed_by_itself(right)
     start = max(one.start, two.start)
@@ -269,16 +283,11 @@ def _placed(table: TableMetadata) -> Placed:
     )
 
 
-def _placed_by_itself(facts: TableFacts) -> Placed:
-    properties = _properties(facts)
+def _placed_by_itself(facts: _Known) -> Placed:
+    properties = facts.properties
     stop = None if properties.largest is None else properties.largest + b"\0"
     counts = properties.entry_count, properties.range_tombstone_count
     return Placed(facts.number, facts.identity, properties.smallest, stop, *counts)
-
-
-def _properties(facts: TableFacts) -> TableProperties:
-    assert facts.properties is not None, "a table without properties is in no trace"
-    return facts.properties
 
 
 def _start(table: Placed) -> bytes:

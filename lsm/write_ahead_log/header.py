@@ -9,8 +9,8 @@ r"""The header of a log file: who it is, and where its predecessor ends.
     identity      := u64  random; in every frame and salt of this log
     incarnation   := u64  random; drawn by the recovery in whose time the log was made
     number        := u64  the number in the file's name
-    predecessor_* := u64 each; all 0 in the first log of a database. The predecessor's frames count up to
-                     predecessor_end, whatever stands behind it
+    predecessor_* := u64 each; all 0 in the first log of a database, but for the last sequence where a repair made its
+                     tables. The predecessor's frames count up to predecessor_end, whatever stands behind it
     crc           := u32  CRC-32C of what precedes
 
 All integers little-endian; 84 bytes. That header, not a truncation, says where the predecessor ends: no log is ever

@@ -154,8 +154,9 @@ def _no_cache() -> BlockCache:
 
 def _frames(reader: TableReader) -> Iterator[tuple[int, int]]:
     footer, _ = reader._parts.open()
-    for partition in reader._parts.top_index().partitions:
-        index = reader._parts.index(partition)
+    top = reader._parts.top_index()
+    for number, partition in enumerate(top.partitions):
+        index = reader._parts.index(top, number)
         yield from ((offset, end - offset) for offset, end in zip(index.offsets, index.offsets[1:], strict=False))
         yield from (partition.filter_handle, partition.index_handle)
     yield from footer[1:]

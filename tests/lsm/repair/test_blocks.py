@@ -39,8 +39,9 @@ def _table(compression: Compression, ranges: list[Range]) -> tuple[Directory, by
     reader = TableReader(file, IDENTITY, new_cache())
     footer, _ = reader._parts.open()
     parts: dict[str, list[tuple[int, int]]] = {"block": [], "filter": [], "index": []}
-    for partition in reader._parts.top_index().partitions:
-        offsets = reader._parts.index(partition).offsets
+    top = reader._parts.top_index()
+    for number, partition in enumerate(top.partitions):
+        offsets = reader._parts.index(top, number).offsets
         parts["block"] += [(offset, end - offset) for offset, end in pairwise(offsets)]
         parts["filter"].append(partition.filter_handle)
         parts["index"].append(partition.index_handle)

@@ -101,3 +101,16 @@ def test_without_any_manifest(seed: int, record_property: Record) -> None:
     record_property("repairs", len(moments))
     record_property("certain", certain)
     assert certain or not seed % 2
+
+
+def test_without_manifests_and_without_properties() -> None:
+    """A table of which nobody knows the age counts as the oldest, and the whole report says so."""
+    _, files, content = _life(1)[-1]
+    bare = {name: data for name, data in _without(files, "MANIFEST", newest_only=False).items() if name != "CURRENT"}
+    name = max(name for name in bare if name.endswith(".sst"))
+    place = bare[name].index(b'"manifest_number"')
+    report, found = repaired({**bare, name: bare[name][:place] + b"?" + bare[name][place + 1 :]})
+
+    [loss] = report.losses
+    assert (loss.name, loss.start, loss.stop) == (name, b"", None)
+    assert set(content) <= set(found)

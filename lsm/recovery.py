@@ -94,15 +94,17 @@ def replay_logs(
     """Replay the chain of logs that begins with `oldest`; every log becomes a memtable.
 
     last_sequence: of the tables; the first log must continue it. promised: the place up to which SHARED says that the
-    logs were durable. sync: make the logs durable before reading them. Raises `CorruptionError` naming file and offset
-    when promised commits are missing (unless `salvage`), `FormatError` for logs of a newer release, `StorageError` when
-    reading fails.
+    logs were durable. sync: make the logs and their names durable before reading them, or a power loss could leave a
+    newer log that relies on one whose name is gone. Raises `CorruptionError` naming file and offset when promised
+    commits are missing (unless `salvage`), `FormatError` for logs of a newer release, `StorageError` when reading fails.
     """
     files = _open_logs(directory, oldest)
     headers = read_headers(files)
     _check_oldest(f"{directory.path}/{log_name(oldest.number)}", files, headers, oldest, last_sequence)
     chain = find_chain(headers, oldest)
     sync_failed = sync and not _sync_all([files[number] for number in chain])
+    if sync:
+        directory.sync()
     logs: list[ReplayedLog] = []
     for place, number in enumerate(chain):
         successor = headers[chain[place + 1]] if place + 1 < len(chain) else None

@@ -1,4 +1,6 @@
-"""An environment whose disk and randomness are simulated; time, threads and locks are those of the interpreter.
+"""An environment whose disk and randomness are simulated; threads and locks are those of the interpreter, and time too.
+
+Slow calls (`Fault.delay_seconds`) put the clock forward instead of making anybody wait.
 
 The random bytes depend on the seed, on how often the simulated machine was started, and on how many processes have run
 on its disk: two runs of one program get the same bytes, and a process never gets those of the process before it.
@@ -32,8 +34,8 @@ class SimulatedEnvironment:
         return self._filesystem
 
     def monotonic_seconds(self) -> float:
-        """Return the clock of the machine that runs the test."""
-        return self._real.monotonic_seconds()
+        """Return the clock of the machine that runs the test, and add what slow calls are said to have taken."""
+        return self._real.monotonic_seconds() + self._filesystem.disk.delay_seconds
 
     def random_bytes(self, count: int) -> bytes:
         """Return the next `count` bytes of the seeded sequence."""

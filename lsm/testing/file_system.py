@@ -11,9 +11,11 @@ import posixpath
 from collections.abc import Callable
 
 from lsm.environment import Directory
-from lsm.testing.disk import Change, DirectoryNode, Disk, Names, Node, Resize, Store, refusal
+from lsm.errors import InvalidArgumentError
+from lsm.testing.disk import Disk
 from lsm.testing.faults import Call, Fault
 from lsm.testing.handles import SimulatedDirectory, check_replaceable
+from lsm.testing.nodes import Change, DirectoryNode, FileNode, Names, Node, Resize, Store, refusal
 from lsm.testing.process import SimulatedProcess
 from lsm.testing.survival import NOTHING, Pending, Survival
 
@@ -22,7 +24,7 @@ class SimulatedFileSystem:
     """A file system in memory that forgets what was not synced, and fails when it is told to.
 
     The methods of `lsm.environment.FileSystem`, and for tests: `observe`, `crash_at`, `fail`, `heal`, `kill`,
-    `after_kill`, `after_power_loss`.
+    `limit`, `flip_bit`, `after_kill`, `after_power_loss`.
     """
 
     def __init__(self, disk: Disk | None = None) -> None:
@@ -71,10 +73,32 @@ class SimulatedFileSystem:
         """End this process: its locks are free, what it wrote stays, each later call raises `SimulatedCrash`."""
         self._process.kill()
 
-    def after_kill(self) -> SimulatedFileSystem:
-        """Return a new process on a copy of the disk, as if all processes were killed now and the machine went on."""
+    def limit(self, *, capacity_bytes: int | None = None, open_files: int | None = None) -> None:
+        """Limit what all files of the disk hold together, and how much this process may have open; None is no limit.
+
+        At the brim a write takes what there is room for, and then fails with ENOSPC until files are removed or the
+        limit is raised; opening fails with EMFILE.
+        """
+        self._disk.capacity_bytes = capacity_bytes
+        self._process.open_limit = open_files
+
+    def flip_bit(self, path: str, bit: int) -> None:
+        """Flip a bit of a file at rest, in the cache and on the disk; `bit` counts from the start of the file."""
         with self._disk.mutex:
-            return SimulatedFileSystem(self._disk.after_kill())
+            node = self._find(path)
+            if not isinstance(node, FileNode) or not 0 <= bit < len(node.content) * 8:
+                raise InvalidArgumentError(f"{path}: there is no bit {bit} in it")
+            self._disk.damage(node, bit // 8, bytes([node.content[bit // 8] ^ 1 << bit % 8]))
+
+    def after_kill(self, *, written_bytes: int = 0) -> SimulatedFileSystem:
+        """Return a new process on a copy of the disk, as if all processes were killed now and the machine went on.
+
+        written_bytes: for an observer of a write: so many of its bytes are written before the kill.
+        """
+        with self._disk.mutex:
+            writing = self._process.writing
+            unfinished = writing._replace(data=writing.data[:written_bytes]) if writing and written_bytes else None
+            return SimulatedFileSystem(self._disk.after_kill(unfinished))
 
     def after_power_loss(self, survival: Survival = NOTHING) -> SimulatedFileSystem:
         """Return a process on what the disk holds if the power fails now; `survival` picks among legal disks."""
@@ -84,7 +108,8 @@ class SimulatedFileSystem:
     def unsynced(self) -> list[Pending]:
         """Describe the unsynced changes, oldest first, for `survivals`."""
         with self._disk.mutex:
-            return [_describe(change) for change in self._disk.pending]
+            numbers: dict[int, int] = {}
+            return [_describe(change, numbers) for change in self._disk.pending]
 
     def fingerprint(self) -> int:
         """Return a hash of all paths and contents, to tell equal disks within one run of a program."""
@@ -96,6 +121,7 @@ class SimulatedFileSystem:
     def open_directory(self, path: str) -> Directory:
         """Open an existing directory."""
         with self._process.call("open_directory", path):
+            self._process.check_open_limit()
             node = self._find(path)
             if not isinstance(node, DirectoryNode):
                 raise refusal(errno.ENOTDIR)
@@ -165,11 +191,15 @@ class SimulatedFileSystem:
         return parent, posixpath.basename(self.absolute(path))
 
 
-def _describe(change: Change) -> Pending:
+def _describe(change: Change, numbers: dict[int, int]) -> Pending:
+    """Describe a change; `numbers` gives each file, by its identity, a number in order of its first change."""
     if isinstance(change, Names):
-        return Pending("names", 0)
-    if isinstance(change, Store):
-        return Pending("content", change.size)
+        named = [node for _, _, node in change.effects if node is not None]
+        file = numbers.setdefault(id(named[0]), len(numbers)) if named else -1
+        return Pending("names", file=file, replaces=change.replaces, journaled=change.journaled)
+    file = numbers.setdefault(id(change.file), len(numbers))
     if isinstance(change, Resize):
-        return Pending("content", 0)
-    return Pending("content", len(change.data))
+        return Pending("length", file=file)
+    offset, size = (0, change.size) if isinstance(change, Store) else (change.offset, len(change.data))
+    old_bytes = min(max(len(change.file.durable) - offset, 0), size)
+    return Pending("content", size, offset, file, old_bytes)

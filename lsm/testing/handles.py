@@ -7,7 +7,7 @@ import posixpath
 
 from lsm.environment import Directory, File, OpenMode, SharedMemory
 from lsm.errors import InvalidArgumentError, StorageError, storage_error
-from lsm.testing.disk import DirectoryNode, FileNode, Node, refusal
+from lsm.testing.nodes import DirectoryNode, FileNode, Node, Write, refusal
 from lsm.testing.process import SimulatedProcess
 
 
@@ -31,17 +31,19 @@ class SimulatedFile:
 
     def read_at(self, offset: int, size: int) -> bytes:
         """Return up to `size` bytes from `offset`; fewer only at the end of the file."""
-        with self._process.call("read", self._path):
+        with self._process.call("read", self._path) as fault:
             self._check()
-            return bytes(self._node.content[offset : offset + size])
+            data = bytes(self._node.content[offset : offset + size])
+            return data if fault is None else fault.flipped(data)
 
     def write_at(self, offset: int, data: bytes) -> int:
         """Write at `offset` into the cache; return how many bytes were taken."""
-        with self._process.call("write", self._path) as fault:
+        taken = bytes(data)
+        with self._process.call("write", self._path, Write(self._node, offset, taken)) as fault:
             self._check(writing=True)
-            taken = bytes(data)
             if fault is not None and fault.short_bytes is not None:
                 taken = taken[: fault.short_bytes]
+            taken = taken[: self._process.disk.room_for(self._node, offset, len(taken))]
             self._process.disk.write(self._node, offset, taken)
             return len(taken)
 
@@ -50,11 +52,12 @@ class SimulatedFile:
         self.synced = True
         with self._process.call("sync", self._path) as fault:
             self._check()
-            if fault is not None:
+            if fault is not None and fault.is_error:
                 self.synced = False
-                self._process.disk.spoil_file(self._node)
+                self._process.disk.spoil_file(self._node, fault.sync_failure)
                 raise refusal(fault.error)
-            self._process.disk.sync_file(self._node)
+            if fault is None or not fault.is_ignored:
+                self._process.disk.sync_file(self._node)
 
     def truncate(self, size: int) -> None:
         """Set the length to `size` bytes."""
@@ -95,8 +98,10 @@ class SimulatedFile:
 
     def close(self) -> None:
         """Close the file, which drops its lock; closing twice is allowed."""
-        self._closed = True
-        self._node.locks.pop(self, None)
+        with self._process.disk.mutex:
+            self._closed = True
+            self._node.locks.pop(self, None)
+            self._process.handles.discard(self)
 
     def _check(self, *, writing: bool = False) -> None:
         if self._closed or (writing and not self._writable):
@@ -161,13 +166,14 @@ class SimulatedDirectory:
         path = posixpath.join(self._path, name)
         with self._process.call("open", path):
             self._check()
+            self._process.check_open_limit()
             node = self._node.entries.get(check_name(name))
             if mode == "create":
                 if node is not None:
                     raise refusal(errno.EEXIST)
                 if self._node.removed:
                     raise refusal(errno.ENOENT)
-                node = FileNode()
+                node = FileNode(ending=posixpath.splitext(name)[1])
                 self._process.disk.name((self._node, name, node))
             elif node is None:
                 raise refusal(errno.ENOENT)
@@ -219,16 +225,19 @@ class SimulatedDirectory:
         """Make created, renamed and removed names durable."""
         self.synced = True
         try:
-            with self._process.call("sync_directory", self._path):
+            with self._process.call("sync_directory", self._path) as fault:
                 self._check()
-                self._process.disk.sync_directory(self._node)
+                if fault is None or not fault.is_ignored:
+                    self._process.disk.sync_directory(self._node)
         except StorageError:
             self.synced = False
             raise
 
     def close(self) -> None:
         """Close the directory; closing twice is allowed."""
-        self._closed = True
+        with self._process.disk.mutex:
+            self._closed = True
+            self._process.handles.discard(self)
 
     def _existing(self, name: str) -> Node:
         node = self._node.entries.get(check_name(name))

@@ -9,14 +9,16 @@ observer sees no call half made.
 
 from __future__ import annotations
 
+import errno
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
 from lsm.errors import StorageError, storage_error
-from lsm.testing.disk import Disk, refusal
+from lsm.testing.disk import Disk
 from lsm.testing.faults import Call, Fault, SimulatedCrash
+from lsm.testing.nodes import Write, refusal
 
 
 class Closable(Protocol):
@@ -38,20 +40,30 @@ class SimulatedProcess:
         self.observer: Callable[[Call], None] | None = None
         self.faults: list[Fault] = []
         self.handles: weakref.WeakSet[Closable] = weakref.WeakSet()
+        """What is open. Weak, since a forgotten handle counts as closed."""
+        self.open_limit: int | None = None
+        self.writing: Write | None = None
+        """The write that is about to be made, while the observer looks."""
         with disk.mutex:
             disk.processes += 1
 
     @contextmanager
-    def call(self, operation: str, path: str) -> Iterator[Fault | None]:
+    def call(self, operation: str, path: str, writing: Write | None = None) -> Iterator[Fault | None]:
         """Make one call inside the block; what it raises as `OSError` becomes a `StorageError` with its path.
 
-        Yields the fault that the call itself has to act out: a short write, or a failed sync of a file.
+        Yields the fault that the call itself has to act out: a short write, wrong bits, a sync that fails or lies.
         """
         with self.disk.mutex:
-            fault = self._admit(Call(self.calls, operation, path))
+            self.writing = writing
             try:
-                if fault is not None and fault.short_bytes is None and operation != "sync":
-                    raise refusal(fault.error)
+                fault = self._admit(Call(self.calls, operation, path, 0 if writing is None else len(writing.data)))
+            finally:
+                self.writing = None
+            try:
+                if fault is not None:
+                    self.disk.delay_seconds += fault.delay_seconds
+                    if fault.is_error and operation != "sync":
+                        raise refusal(fault.error)
                 yield fault
             except StorageError:
                 raise
@@ -71,6 +83,11 @@ class SimulatedProcess:
             if fault.meets(call):
                 return fault
         return None
+
+    def check_open_limit(self) -> None:
+        """Raise EMFILE if nothing more may be opened."""
+        if self.open_limit is not None and len(self.handles) >= self.open_limit:
+            raise refusal(errno.EMFILE)
 
     def kill(self) -> None:
         """End the process: its locks are free, what it wrote stays in the cache, and each later call raises."""

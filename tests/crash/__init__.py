@@ -1,5 +1,4 @@
-"""A recorded workload is cut off at each of its file-system calls, and what is left is opened and compared.
+"""Workloads that are cut off at each of their file-system calls, or whose calls fail, with the kit of `lsm.testing`.
 
-`ledger` knows what was promised, `workload` what is done, `explore` tries the crashes, `inspect` opens what is left and
-compares. `python -m tests.crash` prints the totals.
+`python -m tests.crash` runs all of it and prints the totals.
 """

@@ -22,12 +22,12 @@ from lsm.testing import (
     SimulatedEnvironment,
     SimulatedFileSystem,
     Survival,
+    checked_content,
     survivals,
 )
-from tests.crash.explore import SOAK
-from tests.crash.inspect import checked_content, reopened
 from tests.support.killed import abandon
 from tests.support.small import SMALL
+from tests.support.soak import SOAK
 
 ROUNDS = 400 if SOAK else 20
 THREADS = 3
@@ -106,7 +106,7 @@ def _crashed(seed: int) -> tuple[SimulatedFileSystem, Record]:
 
 
 def _check(survivor: SimulatedFileSystem, record: Record, least: tuple[int, ...]) -> None:
-    database = reopened(survivor)
+    database = lsm.open("/data", SMALL, environment=SimulatedEnvironment(survivor))
     found = checked_content(database)
     assert list(database.verify().damage) == []
     abandon(database)
@@ -129,7 +129,7 @@ def test_a_crash_under_threads_keeps_the_promises(record_property: Callable[[str
     for seed in range(ROUNDS):
         filesystem, record = _crashed(seed)
         choices: list[Survival] = [NOTHING, EVERYTHING]
-        choices += list(survivals(filesystem.unsynced(), samples=0, seed=seed))[2::3]
+        choices += list(survivals(filesystem.unsynced(), samples=0, seed=seed))[2::3 if SOAK else 9]
         for survival in choices:
             try:
                 _check(filesystem.after_power_loss(survival), record, tuple(record.durable))

@@ -16,13 +16,10 @@ import lsm.write_ahead_log.reader
 from lsm.core import Core
 from lsm.shared_page import SharedPage
 from lsm.sstable.writer import TableWriter
-from lsm.testing import Fault
+from lsm.testing import FailingWorkload, Fault, Plan, WrongRecoveryError
 from lsm.testing.handles import SimulatedDirectory, SimulatedFile
-from tests.crash.explore import Plan
-from tests.crash.failing import FailingWorkload
-from tests.crash.inspect import WrongRecoveryError
 from tests.crash.test_crash_at_every_call import explored
-from tests.crash.test_failing_calls import STEPS
+from tests.crash.test_failing_calls import OPERATIONS
 
 Plant = Callable[[pytest.MonkeyPatch], None]
 
@@ -137,7 +134,7 @@ def test_a_planted_defect_is_found(defect: str, monkeypatch: pytest.MonkeyPatch)
     DEFECTS[defect](monkeypatch)
 
     try:
-        exploration = explored(Plan(samples=2, parts=3, most_failures=1), 0)
+        exploration = explored(Plan(call_stride=3, most_failures=1), 0)
     except (AssertionError, lsm.Error):
         return  # the workload itself has tripped over the defect
 
@@ -152,4 +149,4 @@ def test_a_careless_answer_to_failed_syncs_is_found(defect: str, monkeypatch: py
 
     with pytest.raises(WrongRecoveryError):
         for skip in range(40):
-            FailingWorkload(Fault(operation="sync", name="*.wal", skip=skip)).run(STEPS)
+            FailingWorkload(Fault(operation="sync", name="*.wal", skip=skip)).run(OPERATIONS)

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 import lsm
-from tests.crash.explore import SOAK
 from tests.support.alarm import Interrupted, alarm
 from tests.support.small import SMALL
+from tests.support.soak import SOAK
 
 ROUNDS = 50_000 if SOAK else 4_000
 WRITES = 12

@@ -1,54 +1,8 @@
 """The truth in the plainest form: a dictionary, the statements that change it, and how a scan reads it."""
 
-from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from lsm.testing import Count, Delete, DeleteRange, Put, State, Statement, after
 
-State = Mapping[bytes, bytes]
-
-
-class Put(NamedTuple):
-    """Set a key."""
-
-    key: bytes
-    value: bytes
-
-
-class Delete(NamedTuple):
-    """Remove a key, whether it is there or not."""
-
-    key: bytes
-
-
-class DeleteRange(NamedTuple):
-    """Remove all keys in [start, stop)."""
-
-    start: bytes
-    stop: bytes
-
-
-class Count(NamedTuple):
-    """Add one to a counter, which the model shows as a key with a decimal value."""
-
-    key: bytes
-
-
-Statement = Put | Delete | DeleteRange | Count
-
-
-def after(state: State, statements: Iterable[Statement]) -> dict[bytes, bytes]:
-    """Return the state after the statements, in their order."""
-    result = dict(state)
-    for statement in statements:
-        if isinstance(statement, Put):
-            result[statement.key] = statement.value
-        elif isinstance(statement, Delete):
-            result.pop(statement.key, None)
-        elif isinstance(statement, Count):
-            result[statement.key] = b"%d" % (int(result.get(statement.key, b"0")) + 1)
-        else:
-            for key in [key for key in result if statement.start <= key < statement.stop]:
-                del result[key]
-    return result
+__all__ = ["Count", "Delete", "DeleteRange", "Put", "State", "Statement", "after", "scanned"]
 
 
 def scanned(

@@ -162,4 +162,4 @@ def test_the_observer_sees_each_call_before_it_is_made(filesystem: SimulatedFile
     filesystem.observe(None)
     file.size()
 
-    assert seen == [(Call(first, "write", "/a"), b"data"), (Call(first + 1, "sync", "/a"), b"Data")]
+    assert seen == [(Call(first, "write", "/a", 1), b"data"), (Call(first + 1, "sync", "/a"), b"Data")]

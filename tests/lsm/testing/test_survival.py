@@ -45,7 +45,7 @@ def test_the_last_write_is_cut_at_sectors_with_every_gap() -> None:
     choices = [choice for choice in survivals([Pending("content", 9000)], samples=0, seed=0) if "cut" in choice.name]
 
     assert {choice.fate(0).kept_bytes for choice in choices} == {0, 1, 512, 4096, 4500, 8192, 8704, 8999}
-    assert {choice.fate(0).gap for choice in choices} == {"absent", "zeros", "garbage"}
+    assert {choice.fate(0).gap for choice in choices} == {"absent", "zeros", "garbage", "stale"}
 
 
 def test_samples_depend_on_the_seed_only() -> None:

@@ -95,8 +95,9 @@ def replay_logs(
 
     last_sequence: of the tables; the first log must continue it. promised: the place up to which SHARED says that the
     logs were durable. sync: make the logs and their names durable before reading them, or a power loss could leave a
-    newer log that relies on one whose name is gone. Raises `CorruptionError` naming file and offset when promised
-    commits are missing (unless `salvage`), `FormatError` for logs of a newer release, `StorageError` when reading fails.
+    newer log that relies on one whose name is gone.
+    Raises `CorruptionError` naming file and offset when promised commits are missing (unless `salvage`), `FormatError`
+    for logs of a newer release, `StorageError` when reading fails.
     """
     files = _open_logs(directory, oldest)
     headers = read_headers(files)
@@ -243,12 +244,14 @@ def _promises(file: File, number: int, end: int) -> bool:
 def _is_foreign(file: File, number: int, incarnations: frozenset[int]) -> bool:
     """Tell whether a log outside of the chain cannot have been left by a crash.
 
-    A crash leaves logs of the chain's incarnations, whose predecessor was never durable, and the log of a recovery that
-    did not come to its end, which has no frames. What is left is a log of another database, another one of ours under
-    a wrong number, or one whose predecessor somebody removed.
+    A crash leaves logs of the chain's incarnations, whose predecessor was never durable; the log of a recovery that did
+    not come to its end, which has no frames; and a name whose blocks still show the header of a log that was removed.
+    What is left is a log of another database, another one of ours under a wrong number, or one whose predecessor
+    somebody removed.
     """
     try:
         header = read_log_header(file)
     except CorruptionError:
         return False
-    return header.number != number or (header.incarnation not in incarnations and has_frames(file, header.identity))
+    is_ours = header.number == number and header.incarnation in incarnations
+    return not is_ours and has_frames(file, header.identity)

@@ -185,18 +185,20 @@ def _lengths_only(pending: Sequence[Pending]) -> Survival:
 
 
 def _sample(pending: Sequence[Pending], generator: random.Random, name: str) -> Survival:
-    """Keep each change with even chance, and tear a quarter of the writes at random."""
+    """Keep each change with even chance, and tear a quarter of the writes at random; only one shows old blocks."""
     fates: dict[int, Fate] = {}
+    gaps: tuple[Gap, ...] = ("absent", "zeros", "garbage", "stale")
     for position, change in enumerate(pending):
         if change.kind == "content" and change.bytes > 1 and generator.random() < 0.25:
-            fates[position] = _random_tear(change, generator)
+            fates[position] = _random_tear(change, generator.choice(gaps), generator)
+            if fates[position].gap == "stale":
+                gaps = gaps[:3]
         elif generator.random() < 0.5:
             fates[position] = KEPT
     return Survival(name, LOST, fates)
 
 
-def _random_tear(change: Pending, generator: random.Random) -> Fate:
-    gap: Gap = generator.choice(("absent", "zeros", "garbage", "stale"))
+def _random_tear(change: Pending, gap: Gap, generator: random.Random) -> Fate:
     sector_bytes = generator.choice((SECTOR_BYTES, BLOCK_BYTES))
     count = _sector_count(change, sector_bytes)
     if count == 1:

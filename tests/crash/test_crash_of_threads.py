@@ -129,7 +129,7 @@ def test_a_crash_under_threads_keeps_the_promises(record_property: Callable[[str
     for seed in range(ROUNDS):
         filesystem, record = _crashed(seed)
         choices: list[Survival] = [NOTHING, EVERYTHING]
-        choices += list(survivals(filesystem.unsynced(), samples=0, seed=seed))[2::3 if SOAK else 9]
+        choices += list(survivals(filesystem.unsynced(), samples=0, seed=seed))[2 :: 3 if SOAK else 9]
         for survival in choices:
             try:
                 _check(filesystem.after_power_loss(survival), record, tuple(record.durable))

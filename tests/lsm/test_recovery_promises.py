@@ -26,20 +26,22 @@ def test_shared_promises_more_than_is_there(place: str) -> None:
     assert salvaged.broken.promised
 
 
-@pytest.mark.parametrize("foreign", ["of another database", "under a wrong number", "left by a recovery"])
+@pytest.mark.parametrize(
+    "foreign", ["of another database", "under a wrong number", "left by a recovery", "left in the blocks of a new file"]
+)
 def test_a_log_that_no_crash_can_have_left(foreign: str) -> None:
-    """It stands where a log of the chain was; only one without frames can be the begin of an unfinished recovery."""
+    """It stands where a log of the chain was; one without frames can be the begin of a recovery, or an old header."""
     first = LogBytes(1).put(b"a")
-    other = LogBytes(3 if foreign == "under a wrong number" else 2)
+    other = LogBytes(2 if foreign in {"of another database", "left by a recovery"} else 3)
     other.header = other.header._replace(incarnation=7)
     other.content = encode_log_header(other.header)
-    if foreign != "left by a recovery":
+    if not foreign.startswith("left"):
         other.put(b"z")
     directory = new_directory()
     first.write(directory)
     directory.open(log_name(2), "create").write_at(0, other.content)
 
-    if foreign == "left by a recovery":
+    if foreign.startswith("left"):
         assert keys(replay(directory, first)) == [[b"a"]]
     else:
         with pytest.raises(CorruptionError, match=r"but the last one is 000001\.wal") as caught:

@@ -24,6 +24,7 @@ from docs_layer.errors import (
     ForeignKeyViolation,
     IndexRequiredError,
     IntegrityError,
+    InvalidTokenError,
     MultipleRowsError,
     NoSuchField,
     NoSuchIndex,
@@ -38,6 +39,7 @@ from docs_layer.errors import (
     UniqueViolation,
     ValidationError,
 )
+from docs_layer.explanations import Explanation
 from docs_layer.expressions import Assignment, Column, Expression, Order, Path, RefColumn, Relation, Value, f
 from docs_layer.fields import auto, col, follow, index, inverse, ref
 from docs_layer.index_changes import IndexInfo
@@ -62,7 +64,9 @@ from docs_layer.operations import (
     starts_with,
     upper,
 )
-from docs_layer.query import Explanation, Query
+from docs_layer.paging import Page
+from docs_layer.query import Query
+from docs_layer.row_stream import RowStream
 from docs_layer.tables import Table, asdict, from_dict, replace
 from docs_layer.transaction import Snapshot, Transaction
 from docs_layer.verification import VerificationReport
@@ -83,6 +87,7 @@ __all__ = [
     "IndexInfo",
     "IndexRequiredError",
     "IntegrityError",
+    "InvalidTokenError",
     "Key",
     "Many",
     "MemoryStore",
@@ -94,6 +99,7 @@ __all__ = [
     "NotUniqueError",
     "One",
     "Order",
+    "Page",
     "Path",
     "Query",
     "QueryError",
@@ -101,6 +107,7 @@ __all__ = [
     "RefColumn",
     "Relation",
     "RepairReport",
+    "RowStream",
     "SchemaError",
     "Snapshot",
     "SnapshotTooOldError",

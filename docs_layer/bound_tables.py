@@ -16,6 +16,7 @@ from msgspec import Meta
 
 from docs_layer.catalog import Catalog, FieldEntry, IndexEntry, IndexTermEntry, TableEntry
 from docs_layer.conditions import ALWAYS, Condition, Scope, bind
+from docs_layer.covered_rows import CoveredRows
 from docs_layer.definitions import STORED_KINDS, TYPES_BY_KIND, ColumnDefinition, TableDefinition
 from docs_layer.errors import CorruptionError, QueryError, SchemaError, ValidationError
 from docs_layer.fields import OnDelete
@@ -76,6 +77,7 @@ class BoundTable:
     """
 
     __slots__ = (
+        "_covered",
         "annotations",
         "automatic",
         "codec",
@@ -112,6 +114,7 @@ class BoundTable:
         self.entry = entry
         self.name = entry.name
         self.key_columns = definition.key
+        self._covered: dict[int, CoveredRows] = {}
         self.automatic = definition.key[0] if definition.automatic else None
         self.id_sequence = row_id_sequence(entry.number)
         self.annotations: Mapping[str, Any] = {name: one.annotation for name, one in definition.columns.items()}
@@ -164,6 +167,13 @@ class BoundTable:
         self.decode_key = key_decoder(primary)
         self.indexes = tuple(bound_index(self.entry, index, shapes, key_terms) for index in self.entry.indexes)
         self.paths = (primary, *(index.path for index in self.indexes if index.is_ready and index.is_plain))
+
+    def covered(self, number: int) -> CoveredRows:
+        """Return what reads rows from the entries of an index alone; the same whoever makes it first."""
+        found = self._covered.get(number)
+        if found is None:
+            found = self._covered[number] = CoveredRows(self.index_numbered(number))
+        return found
 
     def index_numbered(self, number: int) -> IndexMaintainer:
         """Return one of its indexes. Raises `KeyError`."""

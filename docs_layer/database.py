@@ -23,7 +23,6 @@ from typing import Any, Self
 from typing_extensions import TypeVar
 
 from docs_layer.bound_tables import BoundTable
-from docs_layer.cursor import View
 from docs_layer.errors import ConflictError, NotFoundError, TransactionError
 from docs_layer.expressions import Assignment
 from docs_layer.fields import index
@@ -32,8 +31,10 @@ from docs_layer.index_changes import IndexInfo, add_index, describe_indexes, rem
 from docs_layer.index_repair import RepairReport, repair_indexes
 from docs_layer.query import Query
 from docs_layer.retrying import DEFAULT_RETRIES, pause, pauses
+from docs_layer.scanning import View
 from docs_layer.schema_views import SchemaCache
 from docs_layer.sequences import Sequences
+from docs_layer.sources import ReadSettings
 from docs_layer.store import Store
 from docs_layer.tables import Table
 from docs_layer.transaction import Begun, Snapshot, Transaction, TransactionBlock, read_row
@@ -48,17 +49,15 @@ class Database:
 
     Attributes:
         store: The store below.
-        strict: Whether full scans are refused.
-        sort_memory_bytes: What one sort may use.
+        settings: How it is read.
         sequences: Automatic ids.
     """
 
     takes_views = True
 
-    def __init__(self, store: Store, cache: SchemaCache, *, strict: bool, sort_memory_bytes: int) -> None:
+    def __init__(self, store: Store, cache: SchemaCache, settings: ReadSettings) -> None:
         self.store = store
-        self.strict = strict
-        self.sort_memory_bytes = sort_memory_bytes
+        self.settings = settings
         self.sequences = Sequences(store)
         self._cache = cache
         self._open_lock = threading.Lock()
@@ -275,7 +274,8 @@ class Database:
     def view(self, table: type[Table]) -> Iterator[View]:
         """Open a fresh snapshot for one run of a query."""
         with self.store.snapshot() as snapshot:
-            yield View(snapshot, self._cache.view(snapshot).table(table), is_live=False)
+            schema = self._cache.view(snapshot)
+            yield View(snapshot, schema.table(table), schema.table, is_live=False)
 
     def _begin(self) -> Begun:
         """Begin a transaction that belongs to the running task or thread, or a savepoint inside of the one it has."""

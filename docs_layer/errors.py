@@ -20,6 +20,7 @@
     ├─ NotFoundError                   `one` and `update` of a key that is not there (also a LookupError)
     ├─ MultipleRowsError               `one()` found more than one row
     └─ QueryError                      a query that has no meaning, or needs more than it may use
+       ├─ InvalidTokenError            a page token that is none, was changed, or is of another query
        └─ IndexRequiredError           strict mode refuses a full scan
 
 `retryable` tells whether the same call may simply be made again. Errors carry what they speak of as attributes; texts
@@ -267,6 +268,10 @@ class MultipleRowsError(DatabaseError):
 
 class QueryError(DatabaseError):
     """A query without meaning (wrong type, wrong table), or one that needs more memory than it may use."""
+
+
+class InvalidTokenError(QueryError):
+    """A page token that is none, was changed, or belongs to another query; begin with the first page."""
 
 
 class IndexRequiredError(QueryError):

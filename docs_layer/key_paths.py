@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from docs_layer.conditions import ALWAYS, NULL_SET, Condition
 from docs_layer.intervals import EVERYTHING, HIGHEST, LOWEST, Cut, Interval, IntervalSet
-from docs_layer.key_encoding import INVERTED, needs_end_marker
+from docs_layer.key_encoding import INVERTED, INVERTIBLE_KINDS, needs_end_marker
 from docs_layer.values import ColumnShape, is_multiple
 
 _BEHIND: Final = b"\xff"
@@ -58,6 +58,15 @@ class KeyPath:
     def is_multiple(self) -> bool:
         """Whether a row may have any number of entries, one for each element of a list."""
         return any(is_multiple(term.column) for term in self.terms)
+
+
+def covered_terms(path: KeyPath) -> list[PathTerm]:
+    """Return the components of a path's keys that give back the value of a column."""
+    return [
+        term
+        for term in (*path.terms, *path.tail)
+        if term.column.kind in INVERTIBLE_KINDS and term.column.source is None
+    ]
 
 
 class PathFit(NamedTuple):

@@ -14,9 +14,11 @@ from docs_layer.catalog import write_header, write_layout, write_table
 from docs_layer.database import Database
 from docs_layer.errors import ConflictError
 from docs_layer.index_build import build_indexes
+from docs_layer.planner import Estimate
 from docs_layer.retrying import DEFAULT_RETRIES, pause, pauses
 from docs_layer.schema_changes import plan_schema_change
 from docs_layer.schema_views import SchemaCache
+from docs_layer.sources import ReadSettings
 from docs_layer.store import Store
 from docs_layer.tables import Table
 
@@ -30,6 +32,7 @@ def open_db(
     *,
     strict: bool = False,
     sort_memory_bytes: int = SORT_MEMORY_BYTES,
+    token_key: bytes | None = None,
 ) -> Database:
     """Open a database, and bring its stored schema to what the classes declare.
 
@@ -40,8 +43,12 @@ def open_db(
         path: Directory of the embedded engine, made if it is missing; or a `Store` such as `MemoryStore()`.
         tables: The table classes of the program.
         options: `lsm.Options` of the embedded engine.
-        strict: Refuse queries that would read a whole table (`IndexRequiredError`); meant for tests.
-        sort_memory_bytes: What one sort may use where no index gives the order. Default: 256 MiB.
+        strict: Refuse queries that would read a whole table (`IndexRequiredError`), and sorts that do not fit in
+            memory; meant for tests.
+        sort_memory_bytes: What one sort may use where no index gives the order; beyond it, it goes on in a temporary
+            file. Default: 256 MiB.
+        token_key: A secret that seals page tokens, so that nobody can make or change one; the same in all processes
+            that exchange tokens. Default: none.
 
     Raises:
         SchemaError: A class that cannot be used, or that stored rows cannot follow; names table and field.
@@ -58,7 +65,12 @@ def open_db(
         if store is not path:
             store.close()
         raise
-    return Database(store, cache, strict=strict, sort_memory_bytes=sort_memory_bytes)
+    settings = ReadSettings(strict, sort_memory_bytes, token_key, _statistics(store))
+    return Database(store, cache, settings)
+
+
+def _statistics(store: Store) -> Estimate:
+    return lambda start, stop: store.estimate(start, stop).entries
 
 
 def _open_store(path: str | PathLike[str] | Store, options: Any) -> Store:

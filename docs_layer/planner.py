@@ -1,16 +1,18 @@
 """From a bound query to a plan: which path to read, what to test, how to order. Pure; never touches a store.
 
-Rules, in this order: whole keys beat ranges; more components with known values beat fewer; a bounded component beats
-none; among equals the path that gives the requested order wins, then the primary key. A condition that no path serves
-as a whole is split at an `or`: each branch takes its own path and drops rows that satisfy an earlier branch, so
-nothing has to be remembered. What no path serves is read whole and filtered; an order that no path gives is sorted by
-the cursor. Values in, value out: the cursor that executes a plan knows nothing of these rules.
+Candidates are every path whose ranges are bounded by the condition, two such paths together where both give rows in the
+order of the primary key, and, for an `or`, a path for each side, which drops rows that satisfy an earlier side, so
+nothing has to be remembered. The cheapest one by estimated entries wins; among equals, and where nobody can estimate:
+whole keys beat ranges; more components with known values beat fewer; a bounded component beats none; then the path
+that gives the requested order, then the primary key. What no path serves is read whole and filtered; an order that no
+path gives is sorted by the cursor. Values in, value out: the cursor that executes a plan knows nothing of these rules.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from itertools import combinations
+from typing import Final, NamedTuple
 
 from docs_layer.conditions import (
     ALWAYS,
@@ -18,69 +20,69 @@ from docs_layer.conditions import (
     Condition,
     Some,
     Within,
+    columns_of,
     conjuncts,
     every,
     negate,
 )
-from docs_layer.intervals import intersection
-from docs_layer.key_paths import KeyPath, KeyRange, PathFit, PathTerm, fit_path
-from docs_layer.ordering import OrderTerm, describe_term, without_repeats
-from docs_layer.predicates import describe
+from docs_layer.intervals import IntervalSet, intersection
+from docs_layer.key_paths import KeyPath, PathFit, PathTerm, covered_terms, fit_path
+from docs_layer.ordering import OrderTerm, without_repeats
+from docs_layer.plans import Branch, Plan
+from docs_layer.values import ColumnShape
+
+Estimate = Callable[[bytes, bytes], int]
+"""From a range of keys to a guess of how many entries it holds."""
+
+# What a row costs, in units of a row that is scanned: measured over MemoryStore, about 1 µs each.
+_FETCHED_ROW: Final = 2.0
+_ENTRY: Final = 0.3
+_DECODED_ENTRY: Final = 1.0
+_SORTED_ROW: Final = 1.0
+_ESTIMATED_RANGES: Final = 16
 
 
-class Branch(NamedTuple):
-    """One path to read.
+class Wanted(NamedTuple):
+    """What a plan is made for.
 
     Attributes:
-        keys: Whole keys to get, or empty: then `ranges` are scanned.
-        ranges: Ascending and disjoint.
-        reverse: Whether they are read downwards.
-        served: What the ranges ensure by themselves.
-        condition: What is left to test on each row.
+        condition: What rows must satisfy.
+        order: Requested order, most significant term first.
+        columns: Names of the columns that are looked at beside the condition's, None for whole rows.
+        unique: Whether of rows that are equal in the order only the first is wanted.
     """
 
-    path: KeyPath
-    keys: tuple[bytes, ...]
-    ranges: tuple[KeyRange, ...]
-    reverse: bool
-    served: Condition
     condition: Condition
+    order: tuple[OrderTerm, ...] = ()
+    columns: frozenset[str] | None = None
+    unique: bool = False
 
 
-class Plan(NamedTuple):
-    """What a cursor executes.
-
-    Attributes:
-        branches: Read one after another; without any there is nothing to find.
-        sort: Terms to sort by; empty if the order is served or none was asked for.
-        is_full_scan: Whether the whole table is read to filter or to sort it.
-        suggestion: Text of an index that would avoid that, or None.
-    """
-
-    branches: tuple[Branch, ...]
-    sort: tuple[OrderTerm, ...]
-    is_full_scan: bool = False
-    suggestion: str | None = None
-
-
-def make_plan(condition: Condition, order: Sequence[OrderTerm], paths: Sequence[KeyPath]) -> Plan:
+def make_plan(wanted: Wanted, paths: Sequence[KeyPath], estimate: Estimate | None = None) -> Plan:
     """Choose how to find the rows of a query.
 
     Args:
-        condition: What rows must satisfy.
-        order: Requested order, most significant term first.
+        wanted: The query.
         paths: The primary key, then the indexes that are ready.
+        estimate: Statistics; None to decide by the rules alone.
     """
+    condition = wanted.condition
     if isinstance(condition, Some) and not condition.parts:
-        return Plan((), ())
-    order = without_repeats(_placed(condition, order))
-    single = _best(condition, order, paths)
+        return Plan((), (), wanted.order)
+    wanted = wanted._replace(order=without_repeats(_placed(condition, wanted.order)))
+    return _choose(wanted, paths, estimate)._replace(order=wanted.order, unique=wanted.unique)
+
+
+def _choose(wanted: Wanted, paths: Sequence[KeyPath], estimate: Estimate | None) -> Plan:
+    condition, order = wanted.condition, wanted.order
+    choices = list(_choices(condition, wanted, paths))
+    single = _best(choices, estimate)
     if _is_selective(single.fit):
-        return _single_plan(single, order)
-    union = _union(condition, paths)
+        return _single_plan(single, wanted, choices, estimate)
+    union = _union(wanted, paths, estimate)
     if union is not None:
-        return Plan(union, tuple(order))
-    plan = _single_plan(single, order)
+        return Plan(union, order, suggestion=None)
+    plan = _single_plan(single, wanted, (), None)
     if condition == ALWAYS and single.ordered:
         return plan
     return plan._replace(is_full_scan=True, suggestion=_suggest(condition, order))
@@ -88,11 +90,15 @@ def make_plan(condition: Condition, order: Sequence[OrderTerm], paths: Sequence[
 
 def _placed(condition: Condition, order: Sequence[OrderTerm]) -> list[OrderTerm]:
     """Drop placements of nulls that the condition leaves out anyway."""
-    sets = {part.column: part.values for part in conjuncts(condition) if isinstance(part, Within)}
+    sets = _sets(condition)
     return [
         term._replace(nulls=None) if not intersection(sets.get(term.column, NULL_SET), NULL_SET) else term
         for term in order
     ]
+
+
+def _sets(condition: Condition) -> dict[ColumnShape, IntervalSet]:
+    return {part.column: part.values for part in conjuncts(condition) if isinstance(part, Within)}
 
 
 class _Choice(NamedTuple):
@@ -100,39 +106,69 @@ class _Choice(NamedTuple):
     condition: Condition
     ordered: bool
     reverse: bool
+    index_only: bool
 
 
-def _single_plan(choice: _Choice, order: Sequence[OrderTerm]) -> Plan:
-    return Plan((_branch(choice, ALWAYS),), () if choice.ordered else tuple(order))
+def _choices(condition: Condition, wanted: Wanted, paths: Sequence[KeyPath]) -> Iterator[_Choice]:
+    """Give each path with what it can do for a condition."""
+    sets = _sets(condition)
+    for path in paths:
+        fit = fit_path(path, sets)
+        ordered, reverse = (True, False) if fit.keys and not wanted.order else _serves_order(fit, wanted.order)
+        yield _Choice(fit, condition, ordered, reverse, _is_covering(fit, condition, wanted))
+
+
+def _is_covering(fit: PathFit, condition: Condition, wanted: Wanted) -> bool:
+    """Whether the entries of a path hold everything that a query looks at."""
+    if wanted.columns is None or fit.path.number == 0 or fit.keys:
+        return False
+    left = every(part for part in conjuncts(condition) if not _is_served(part, fit))
+    names = {term.column.name for term in covered_terms(fit.path)}
+    return wanted.columns | columns_of(left) | {term.column.column for term in wanted.order} <= names
+
+
+def _is_served(part: Condition, fit: PathFit) -> bool:
+    return isinstance(part, Within) and part.column in fit.served
 
 
 def _is_selective(fit: PathFit) -> bool:
     return fit.equal_count > 0 or fit.has_range
 
 
-def _best(condition: Condition, order: Sequence[OrderTerm], paths: Sequence[KeyPath]) -> _Choice:
+def _best(choices: Sequence[_Choice], estimate: Estimate | None) -> _Choice:
     """Return the best single path; the first one wins among equals."""
-    sets = {part.column: part.values for part in conjuncts(condition) if isinstance(part, Within)}
-    choices = []
-    for path in paths:
-        fit = fit_path(path, sets)
-        if fit.keys and not order:
-            return _Choice(fit, condition, ordered=True, reverse=False)
-        ordered, reverse = _serves_order(fit, order)
-        choices.append(_Choice(fit, condition, ordered, reverse))
-    return max(choices, key=_score)
+    selective = [choice for choice in choices if _is_selective(choice.fit)]
+    if estimate is None or len(selective) < 2 or any(choice.fit.keys for choice in selective):
+        return max(choices, key=_score)
+    return min(selective, key=lambda choice: (_cost(choice, estimate), tuple(-part for part in _score(choice))))
 
 
-def _score(choice: _Choice) -> tuple[bool, float, bool]:
+def _score(choice: _Choice) -> tuple[float, ...]:
     fit = choice.fit
-    return bool(fit.keys), fit.equal_count + (0.5 if fit.has_range else 0.0), choice.ordered
+    known = fit.equal_count + (0.5 if fit.has_range else 0.0)
+    return bool(fit.keys), known, choice.ordered, choice.index_only
+
+
+def _cost(choice: _Choice, estimate: Estimate) -> float:
+    """Estimate what reading a path costs, sorting included."""
+    entries = _entries(choice.fit, estimate)
+    per_row = _DECODED_ENTRY if choice.index_only or choice.fit.path.number == 0 else _FETCHED_ROW
+    return entries * (per_row + (0.0 if choice.ordered else _SORTED_ROW))
+
+
+def _entries(fit: PathFit, estimate: Estimate) -> float:
+    """Guess how many entries a path's ranges hold; of many ranges only some are looked at."""
+    if fit.keys:
+        return len(fit.keys)
+    shown = fit.ranges[:: max(1, len(fit.ranges) // _ESTIMATED_RANGES)]
+    found = sum(estimate(start, stop) for start, stop in shown)
+    return max(1.0, found * len(fit.ranges) / max(1, len(shown)))
 
 
 def _serves_order(fit: PathFit, order: Sequence[OrderTerm]) -> tuple[bool, bool]:
     """Return whether reading the path gives the order, and whether it must be read downwards for it."""
     wanted = [term for term in order if term.column not in fit.fixed]
-    given = [term for term in (*fit.path.terms, *fit.path.tail) if term.column not in fit.fixed]
-    given = [term for place, term in enumerate(given) if term.column not in {one.column for one in given[:place]}]
+    given = given_order(fit)
     if len(wanted) > len(given):
         wanted = wanted[: len(given)]  # the whole primary key precedes: later terms decide nothing
     for reverse in (False, True):
@@ -141,27 +177,76 @@ def _serves_order(fit: PathFit, order: Sequence[OrderTerm]) -> tuple[bool, bool]
     return False, False
 
 
+def given_order(fit: PathFit) -> list[PathTerm]:
+    """Return the components in whose order a path's rows come; those with one value decide nothing."""
+    given: dict[ColumnShape, PathTerm] = {}
+    for term in (*fit.path.terms, *fit.path.tail):
+        if term.column not in fit.fixed:
+            given.setdefault(term.column, term)
+    return list(given.values())
+
+
 def _runs(have: PathTerm, want: OrderTerm, reverse: bool) -> bool:
     return have.column == want.column and want.nulls is None and (have.descending != want.descending) == reverse
+
+
+def _single_plan(single: _Choice, wanted: Wanted, choices: Sequence[_Choice], estimate: Estimate | None) -> Plan:
+    branch = _branch(single, ALWAYS)
+    both = _intersection(single, choices, estimate)
+    if both is not None:
+        return Plan((both,), wanted.order)
+    suggestion = None if single.ordered else _suggest(wanted.condition, wanted.order)
+    return Plan((branch,), () if single.ordered else wanted.order, suggestion=suggestion)
 
 
 def _branch(choice: _Choice, excluded: Condition) -> Branch:
     """Separate what the path ensures from what must be tested; `excluded` is tested as well."""
     parts = conjuncts(choice.condition)
-    served = [part for part in parts if isinstance(part, Within) and part.column in choice.fit.served]
+    served = [part for part in parts if _is_served(part, choice.fit)]
     left = every([*(part for part in parts if part not in served), excluded])
     fit = choice.fit
-    return Branch(fit.path, fit.keys, fit.ranges, choice.reverse, every(served), left)
+    return Branch(fit.path, fit.keys, fit.ranges, choice.reverse, every(served), left, choice.index_only)
 
 
-def _union(condition: Condition, paths: Sequence[KeyPath]) -> tuple[Branch, ...] | None:
+def _intersection(single: _Choice, choices: Sequence[_Choice], estimate: Estimate | None) -> Branch | None:
+    """Return two indexes read together, where that is cheaper than one and rows are many."""
+    if estimate is None or single.fit.keys or single.index_only:
+        return None
+    best = _cost(single, estimate)
+    found: Branch | None = None
+    for left, right in combinations([choice for choice in choices if _gives_primary_keys(choice.fit)], 2):
+        entries = sorted((_entries(left.fit, estimate), _entries(right.fit, estimate)))
+        whole = max(1, estimate(choices[0].fit.path.prefix, choices[0].fit.path.prefix + b"\xff"))
+        rows = entries[0] * min(1.0, entries[1] / whole)
+        cost = sum(entries) * _ENTRY + rows * (_FETCHED_ROW + _SORTED_ROW)
+        if cost < best:
+            best, found = cost, _both(left, right)
+    return found
+
+
+def _gives_primary_keys(fit: PathFit) -> bool:
+    """Whether a path gives one run of rows in the order of the primary key."""
+    is_whole = fit.equal_count == len(fit.path.terms)
+    return fit.path.number > 0 and len(fit.ranges) == 1 and is_whole and not fit.path.unique
+
+
+def _both(left: _Choice, right: _Choice) -> Branch:
+    first = _branch(left._replace(reverse=False), ALWAYS)
+    second = _branch(right._replace(reverse=False), ALWAYS)
+    condition = every(part for part in conjuncts(first.condition) if not _is_served(part, right.fit))
+    return first._replace(condition=condition, served=every((first.served, second.served)), also=(second,))
+
+
+def _union(wanted: Wanted, paths: Sequence[KeyPath], estimate: Estimate | None) -> tuple[Branch, ...] | None:
     """Split at the first `or` whose branches are all served by a path."""
-    parts = conjuncts(condition)
+    parts = conjuncts(wanted.condition)
+    whole = wanted._replace(columns=None, order=())
     for part in parts:
         if not isinstance(part, Some):
             continue
         rest = [other for other in parts if other is not part]
-        choices = [_best(every([branch, *rest]), (), paths) for branch in part.parts]
+        sides = [every([side, *rest]) for side in part.parts]
+        choices = [_best(list(_choices(side, whole, paths)), estimate) for side in sides]
         if all(_is_selective(choice.fit) for choice in choices):
             earlier = [every(negate(one) for one in part.parts[:place]) for place in range(len(choices))]
             return tuple(_branch(choice, excluded) for choice, excluded in zip(choices, earlier, strict=True))
@@ -170,45 +255,15 @@ def _union(condition: Condition, paths: Sequence[KeyPath]) -> tuple[Branch, ...]
 
 def _suggest(condition: Condition, order: Sequence[OrderTerm]) -> str | None:
     """Return a declaration: columns with known values, then the order, else one bounded column."""
-    leaves = [part for part in conjuncts(condition) if isinstance(part, Within)]
+    leaves = [part for part in conjuncts(condition) if isinstance(part, Within) and part.column.source is None]
     equal = [leaf.column.name for leaf in leaves if all(one.is_point for one in leaf.values)]
     bounded = [leaf.column.name for leaf in leaves if leaf.column.name not in equal]
     names = list(equal)
     if order and not bounded:
+        plain = [term for term in order if term.column.source is None and term.nulls is None]
         names += [
-            ("-" if term.descending else "") + term.column.name for term in order if term.column.name not in equal
+            ("-" if term.descending else "") + term.column.name for term in plain if term.column.name not in equal
         ]
     else:
         names += bounded[:1]
     return f"index({', '.join(repr(name) for name in names)})" if names else None
-
-
-def describe_plan(plan: Plan) -> list[str]:
-    """Return the plan in words, one step a line."""
-    if not plan.branches:
-        return ["nothing to read: the condition can never hold"]
-    lines = []
-    for branch in plan.branches:
-        lines.append(_describe_branch(branch))
-        if branch.condition != ALWAYS:
-            lines.append(f"  filter: {describe(branch.condition)}")
-    if plan.sort:
-        terms = ", ".join(map(describe_term, plan.sort))
-        lines.append(f"sort by {terms}")
-    if plan.suggestion is not None:
-        lines.append(f"would be served by {plan.suggestion}")
-    return lines
-
-
-def _describe_branch(branch: Branch) -> str:
-    name = branch.path.name if branch.path.number == 0 else f"index {branch.path.name}"
-    direction = ", downwards" if branch.reverse else ""
-    if branch.keys:
-        return f"{name}: {_counted(len(branch.keys), 'key')} ({describe(branch.served)})"
-    if branch.served == ALWAYS:
-        return f"full scan{direction}" if branch.path.number == 0 else f"{name}: all entries{direction}"
-    return f"{name}: {_counted(len(branch.ranges), 'range')} ({describe(branch.served)}){direction}"
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"

@@ -1,9 +1,8 @@
 """`Query`: an immutable description of wanted rows, bound to what it reads from; runs when it is asked for rows.
 
-Owns the methods a program calls on a query. Every method that narrows gives a new query, so queries may be kept,
-shared between threads and used again; each run on a database takes a fresh snapshot and releases it at exhaustion,
-when the iterator is closed or collected. Errors of meaning (another table's column, a constant of the wrong type) are
-raised where they are written, not when the query runs.
+Owns the methods that narrow a query, and that write through it. Every method that narrows gives a new query, so queries
+may be kept, shared between threads and used again. Errors of meaning (another table's column, a constant of the wrong
+type) are raised where they are written, not when the query runs.
 
 Measured on 3.11 over MemoryStore, one row by a unique column: 40 µs to build, plan and run; 10 µs to run the same
 query again, because a query keeps its plan.
@@ -11,54 +10,40 @@ query again, because a query keeps its plan.
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Generator, Iterable, Mapping
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from types import TracebackType
-from typing import Any, Generic, NamedTuple, Protocol
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from itertools import chain
+from typing import Any, Generic, Protocol, overload
 
 from typing_extensions import TypeVar
 
 from docs_layer.bound_tables import BoundTable
-from docs_layer.conditions import ALWAYS, Condition, bind, every
-from docs_layer.cursor import ReadCount, View, Window, count_rows, read_rows
-from docs_layer.errors import IndexRequiredError, MultipleRowsError, NotFoundError, QueryError
+from docs_layer.conditions import bind, every
+from docs_layer.cursor import ReadCount, Window, count_rows, read_rows
+from docs_layer.errors import IndexRequiredError, QueryError
+from docs_layer.explanations import Explanation, explanation_of
 from docs_layer.expressions import Assignment, Comparable, Expression, Order, expression_node, value_node
 from docs_layer.nodes import AllOf, OrderNode
-from docs_layer.ordering import OrderTerm, order_term
-from docs_layer.planner import Plan, describe_plan, make_plan
+from docs_layer.page_tokens import decode_token, encode_token
+from docs_layer.paging import Page, place_of, plan_page
+from docs_layer.planner import make_plan
+from docs_layer.plans import Plan, describe_plan
+from docs_layer.projection import output_of
+from docs_layer.requests import Bound, Request, bind_request
+from docs_layer.results import Results, fewer, whole_number
+from docs_layer.sources import ReadSource
 from docs_layer.tables import Table
 
 Row = TypeVar("Row", bound=Table)
 Result = TypeVar("Result")
+First = TypeVar("First")
+Second = TypeVar("Second")
+Third = TypeVar("Third")
+Fourth = TypeVar("Fourth")
+Fifth = TypeVar("Fifth")
 
 
-class Source(Protocol):
-    """What queries read from: a database, a snapshot or a transaction."""
-
-    @property
-    def strict(self) -> bool:
-        """Whether full scans are refused."""
-        ...
-
-    @property
-    def sort_memory_bytes(self) -> int:
-        """How much memory a sort may use."""
-        ...
-
-    @property
-    def takes_views(self) -> bool:
-        """Whether each run takes a view of its own, which must be released."""
-        ...
-
-    def table(self, table: type[Table]) -> BoundTable:
-        """Return the table as it is now."""
-        ...
-
-    def view(self, table: type[Table]) -> AbstractContextManager[View]:
-        """Open what one run reads; leaving the context releases it."""
-        ...
+class Source(ReadSource, Protocol):
+    """What queries read from, and write to: a database, a snapshot or a transaction."""
 
     def update_matching(
         self, query: Query[Any, Any], assignments: Iterable[Assignment[Any]], values: Mapping[str, Any]
@@ -71,92 +56,7 @@ class Source(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Explanation:
-    """How a query finds its rows; `str()` shows it.
-
-    Attributes:
-        table: Name of the table.
-        steps: The plan, one step a line.
-        is_full_scan: Whether the whole table is read to filter or to sort it.
-        suggestion: An index declaration that would avoid that, or None.
-        rows_read: Rows that were looked at, or None if the query was not run.
-        rows_returned: Rows that were the answer, or None if the query was not run.
-    """
-
-    table: str
-    steps: tuple[str, ...]
-    is_full_scan: bool
-    suggestion: str | None
-    rows_read: int | None
-    rows_returned: int | None
-
-    @property
-    def path(self) -> str:
-        """The first step: the path that is read."""
-        return self.steps[0]
-
-    def __str__(self) -> str:
-        lines = [f"{self.table}: {self.steps[0]}", *(f"  {step}" for step in self.steps[1:])]
-        if self.rows_read is not None:
-            lines.append(f"  rows read {self.rows_read}, returned {self.rows_returned}")
-        return "\n".join(lines)
-
-
-class _Request(NamedTuple):
-    """What was asked for so far, in plain nodes."""
-
-    condition: AllOf
-    order: tuple[OrderNode, ...] = ()
-    limit: int | None = None
-    offset: int = 0
-
-
-class RowStream(Generic[Result]):
-    """Rows of one run, one after another; holds its snapshot until the last row, `close()` or the end of a `with`.
-
-    A stream that is left before its end and collected releases its snapshot, too, with a `ResourceWarning`: until
-    then the store must keep what the snapshot sees. Use `limit`, or `with iter(query) as rows:`.
-    """
-
-    __slots__ = ("_is_holding", "_rows", "_takes_view")
-
-    def __init__(self, rows: Generator[Result, None, None], takes_view: bool) -> None:
-        self._rows = rows
-        self._takes_view = takes_view
-        self._is_holding = False
-
-    def __iter__(self) -> RowStream[Result]:
-        return self
-
-    def __next__(self) -> Result:
-        self._is_holding = self._takes_view
-        try:
-            return next(self._rows)
-        except BaseException:
-            self._is_holding = False
-            raise
-
-    def close(self) -> None:
-        """Release the snapshot; a second call does nothing."""
-        self._is_holding = False
-        self._rows.close()
-
-    def __enter__(self) -> RowStream[Result]:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def __del__(self) -> None:
-        if self._is_holding:
-            warnings.warn("a stream of rows was left open; close it or use limit()", ResourceWarning, stacklevel=1)
-            self._rows.close()
-
-
-class Query(Generic[Row, Result]):
+class Query(Results[Result], Generic[Row, Result]):
     """Rows of one table that answer conditions, in an order.
 
     Made by `query(Table)` of a database, a snapshot or a transaction; never changes.
@@ -165,12 +65,12 @@ class Query(Generic[Row, Result]):
     __slots__ = ("_bound", "_planned", "_request", "_source", "_table")
 
     def __init__(
-        self, source: Source, table: type[Row], request: _Request | None = None, bound: _Bound | None = None
+        self, source: Source, table: type[Row], request: Request | None = None, bound: Bound | None = None
     ) -> None:
         self._source = source
         self._table = table
-        self._request = _Request(AllOf(())) if request is None else request
-        self._bound = _bind(source.table(table), self._request) if bound is None else bound
+        self._request = Request() if request is None else request
+        self._bound = bind_request(source.table(table), self._request) if bound is None else bound
         self._planned: Plan | None = None  # of _bound; the same whoever computes it
 
     def where(self, *conditions: Expression[Row]) -> Query[Row, Result]:
@@ -186,76 +86,133 @@ class Query(Generic[Row, Result]):
         return Query(self._source, self._table, request, self._bound._replace(condition=bound))
 
     def order_by(self, *terms: Order[Row] | Comparable[Row, Any]) -> Query[Row, Result]:
-        """Order by columns, `-column` downwards; replaces an order given before. Nulls are lowest.
+        """Order by columns, `-column` downwards; replaces an order given before. Nulls are lowest unless placed.
 
         Raises:
-            QueryError: A term that is no column of this table, or has no order.
+            QueryError: A term that is no value of this table, or has no order.
         """
-        order = [
+        order = tuple(
             term.node if isinstance(term, Order) else OrderNode(value_node(term), descending=False) for term in terms
-        ]
-        request = self._request._replace(order=tuple(order))
-        bound = self._bound._replace(order=_order(self._bound.table, request))
-        return Query(self._source, self._table, request, bound)
+        )
+        return Query(self._source, self._table, self._request._replace(order=order))
 
     def limit(self, count: int) -> Query[Row, Result]:
-        """Give at most `count` rows."""
-        return self._changed(self._request._replace(limit=_whole_number("limit", count)))
+        """Give at most `count` results."""
+        return self._changed(self._request._replace(limit=whole_number("limit", count)))
 
     def offset(self, count: int) -> Query[Row, Result]:
-        """Leave out the first `count` rows; they are read all the same."""
-        return self._changed(self._request._replace(offset=_whole_number("offset", count)))
+        """Leave out the first `count` results; they are read all the same. For page after page see `page`."""
+        return self._changed(self._request._replace(offset=whole_number("offset", count)))
 
-    def __iter__(self) -> RowStream[Result]:
-        """Stream the rows from one snapshot, in constant memory unless they must be sorted; see `RowStream`.
+    @overload
+    def select(self, first: Comparable[Row, First], /) -> Query[Row, First]: ...
+    @overload
+    def select(
+        self, first: Comparable[Row, First], second: Comparable[Row, Second], /
+    ) -> Query[Row, tuple[First, Second]]: ...
+    @overload
+    def select(
+        self, first: Comparable[Row, First], second: Comparable[Row, Second], third: Comparable[Row, Third], /
+    ) -> Query[Row, tuple[First, Second, Third]]: ...
+    @overload
+    def select(
+        self,
+        first: Comparable[Row, First],
+        second: Comparable[Row, Second],
+        third: Comparable[Row, Third],
+        fourth: Comparable[Row, Fourth],
+        /,
+    ) -> Query[Row, tuple[First, Second, Third, Fourth]]: ...
+    @overload
+    def select(
+        self,
+        first: Comparable[Row, First],
+        second: Comparable[Row, Second],
+        third: Comparable[Row, Third],
+        fourth: Comparable[Row, Fourth],
+        fifth: Comparable[Row, Fifth],
+        /,
+    ) -> Query[Row, tuple[First, Second, Third, Fourth, Fifth]]: ...
+    @overload
+    def select(self, *values: Comparable[Row, Any]) -> Query[Row, tuple[Any, ...]]: ...
+    def select(self, *values: Comparable[Row, Any]) -> Query[Row, Any]:
+        """Give these values of each row instead of the row: one as it is, several as a tuple.
 
-        In a transaction the loop may change and delete rows: each comes once, see `cursor`.
-        """
-        return RowStream(self._run(self._request, ReadCount()), self._source.takes_views)
-
-    def all(self) -> list[Result]:
-        """Return the rows as a list."""
-        return list(self._run(self._request, ReadCount()))
-
-    def first(self) -> Result | None:
-        """Return the first row, or None."""
-        found = list(self._run(self._request._replace(limit=_at_most(self._request.limit, 1)), ReadCount()))
-        return found[0] if found else None
-
-    def one(self) -> Result:
-        """Return the only row.
+        An index that holds all that the query looks at is read alone.
 
         Raises:
-            NotFoundError: There is none.
-            MultipleRowsError: There is more than one.
+            QueryError: A value of another table.
         """
-        found = self.one_or_none()
-        if found is None:
-            raise NotFoundError(self._bound.table.name)
-        return found
+        if not values:
+            raise QueryError("select takes at least one value, such as Book.title")
+        nodes = tuple(map(value_node, values))
+        return Query(self._source, self._table, self._request._replace(selected=nodes, is_single=len(nodes) == 1))
 
-    def one_or_none(self) -> Result | None:
-        """Return the only row, or None.
+    def distinct(self) -> Query[Row, Result]:
+        """Give equal results once, in the order of the selected values unless another one is asked for.
 
-        Raises:
-            MultipleRowsError: There is more than one.
+        Rows of a table are never equal, so without `select` this changes nothing. Equal means as in `where`.
         """
-        found = list(self._run(self._request._replace(limit=_at_most(self._request.limit, 2)), ReadCount()))
-        if len(found) > 1:
-            raise MultipleRowsError(self._bound.table.name)
-        return found[0] if found else None
+        return Query(self._source, self._table, self._request._replace(distinct=True))
 
     def count(self) -> int:
-        """Return the number of rows; reads only keys where a path ensures the whole condition."""
-        if self._request.order:
-            return self.order_by().count()
+        """Return the number of results; reads only keys where a path ensures the whole condition."""
+        if self._request.order and not self._request.distinct:
+            return self._changed(self._request._replace(order=())).count()
         with self._source.view(self._table) as view:
-            plan = self._plan(view.table)
-            return count_rows(view, plan, self._window(self._request), ReadCount())
+            return count_rows(view, self._plan(view.table), self._window(self._request), ReadCount())
 
-    def exists(self) -> bool:
-        """Return whether there is a row."""
-        return self.first() is not None
+    def page(self, size: int, *, after: str | None = None, before: str | None = None) -> Page[Result]:
+        """Return some results and the tokens of the pages behind and before them.
+
+        Tokens name a place in the order, not a number of rows, so pages stay right while rows come and go, and cost
+        what their rows cost. They are valid for this condition and order, in any process and release that knows the
+        table, and for ever.
+
+        Args:
+            size: How many results, from 1 up.
+            after: Token of the page to go on behind, from `Page.next`.
+            before: Token of the page to go back from, from `Page.previous`.
+
+        Raises:
+            InvalidTokenError: A token of another query, or one that this program did not give out (`token_key`).
+            QueryError: The query has a limit or an offset, or distinct results.
+        """
+        size = whole_number("page", size, 1)
+        if self._request.limit is not None or self._request.offset or self._bound.wanted.unique:
+            raise QueryError("page takes a query without limit, offset and distinct")
+        if after is not None and before is not None:
+            raise QueryError("page takes after or before, not both")
+        settings = self._source.settings
+        token = after if before is None else before
+        place = None if token is None else decode_token(token, settings.token_key)
+        with self._source.view(self._table) as view:
+            bound = self._bound_to(view.table)
+            plan, order = plan_page(bound, place, before is not None, settings.estimate)
+            self._check(view.table, plan)
+            rows = list(chain.from_iterable(read_rows(view, plan, self._window(Request(limit=size + 1)), ReadCount())))
+            is_last = len(rows) <= size
+            rows = rows[:size][::-1] if before is not None else rows[:size]
+            ends = [encode_token(place_of(bound, order, row), settings.token_key) for row in rows[:1] + rows[-1:]]
+            results = output_of(view.table, bound.selected, self._request.is_single)(rows)
+        has_next, has_previous = (bool(rows), not is_last) if before is not None else (not is_last, after is not None)
+        return Page(results, ends[-1] if has_next and ends else None, ends[0] if has_previous and ends else None)
+
+    def batches(self, size: int) -> Iterator[list[Result]]:
+        """Give all results in lists, each from a fresh snapshot; for loops that last longer than a snapshot should.
+
+        Rows that come or go meanwhile behind the place reached are seen, others are not; none comes twice unless it
+        moves in the order.
+
+        Raises:
+            QueryError: As for `page`.
+        """
+        page = self.page(size)
+        while page.rows:
+            yield page.rows
+            if page.next is None:
+                return
+            page = self.page(size, after=page.next)
 
     def update(self, *assignments: Assignment[Row], **values: Any) -> int:
         """Change the rows of the query as they are at this call, and return how many there were.
@@ -298,83 +255,61 @@ class Query(Generic[Row, Result]):
     def primary_keys(self) -> list[bytes]:
         """Return the encoded primary keys of the rows, for writers."""
         with self._source.view(self._table) as view:
-            rows = read_rows(view, self._plan(view.table), self._window(self._request), ReadCount())
-            return [view.table.primary_of_row(row) for row in rows]
+            batches = read_rows(view, self._plan(view.table), self._window(self._request), ReadCount())
+            return [view.table.primary_of_row(row) for row in chain.from_iterable(batches)]
 
     def explain(self, *, run: bool = True) -> Explanation:
-        """Tell how the rows are found.
-
-        Args:
-            run: Whether to run the query to its end and count what it reads.
-        """
+        """Tell how the rows are found; see `Results.explain`."""
         count = ReadCount()
         with self._source.view(self._table) as view:
-            plan = _plan(_bind(view.table, self._request))
+            bound = self._bound_to(view.table)
+            plan = make_plan(bound.wanted, view.table.paths, self._source.settings.estimate)
             if run:
                 for _ in read_rows(view, plan, self._window(self._request), count):
                     pass
-        return Explanation(
-            self._bound.table.name,
-            tuple(describe_plan(plan)),
-            plan.is_full_scan,
-            plan.suggestion,
-            count.rows_read if run else None,
-            count.rows_returned if run else None,
-        )
+        return explanation_of(self._bound.table.name, plan, count if run else None)
 
     def __repr__(self) -> str:
-        return f"<query {self._bound.table.name}: {'; '.join(describe_plan(_plan(self._bound)))}>"
+        plan = make_plan(self._bound.wanted, self._bound.table.paths)
+        return f"<query {self._name}: {'; '.join(describe_plan(plan))}>"
 
-    def _changed(self, request: _Request) -> Query[Row, Result]:
+    @property
+    def _name(self) -> str:
+        return self._bound.table.name
+
+    @property
+    def _takes_view(self) -> bool:
+        return self._source.takes_views
+
+    def _changed(self, request: Request) -> Query[Row, Result]:
         return Query(self._source, self._table, request, self._bound)
 
-    def _run(self, request: _Request, count: ReadCount) -> Generator[Any, None, None]:
+    def _run(self, most: int | None, count: ReadCount) -> Generator[list[Any], None, None]:
+        window = self._window(self._request._replace(limit=fewer(self._request.limit, most)))
         with self._source.view(self._table) as view:
-            yield from read_rows(view, self._plan(view.table), self._window(request), count)
+            plan = self._plan(view.table)
+            output = output_of(view.table, self._bound_to(view.table).selected, self._request.is_single)
+            for rows in read_rows(view, plan, window, count):
+                yield output(rows)
+
+    def _bound_to(self, table: BoundTable) -> Bound:
+        return self._bound if table is self._bound.table else bind_request(table, self._request)
 
     def _plan(self, table: BoundTable) -> Plan:
-        """Plan on the table as the view has it; refuse full scans in strict mode."""
-        if table is self._bound.table:
-            plan = self._planned = self._planned or _plan(self._bound)
+        """Plan on the table as the view has it; refuse in strict mode what reads a whole table."""
+        if table is not self._bound.table:
+            plan = make_plan(self._bound_to(table).wanted, table.paths, self._source.settings.estimate)
+        elif self._planned is None:
+            plan = self._planned = make_plan(self._bound.wanted, table.paths, self._source.settings.estimate)
         else:
-            plan = _plan(_bind(table, self._request))
-        if self._source.strict and plan.is_full_scan:
-            raise IndexRequiredError(table.name, plan.suggestion or "an index for each side of the `or`")
+            plan = self._planned
+        self._check(table, plan)
         return plan
 
-    def _window(self, request: _Request) -> Window:
-        return Window(request.offset, request.limit, self._source.sort_memory_bytes)
+    def _check(self, table: BoundTable, plan: Plan) -> None:
+        if self._source.settings.strict and plan.is_full_scan:
+            raise IndexRequiredError(table.name, plan.suggestion or "an index for each side of the `or`")
 
-
-class _Bound(NamedTuple):
-    """A request whose names and constants were checked against a table."""
-
-    table: BoundTable
-    condition: Condition
-    order: tuple[OrderTerm, ...]
-
-
-def _bind(table: BoundTable, request: _Request) -> _Bound:
-    parts = request.condition.parts
-    condition = every(bind(part, table.scope) for part in parts) if parts else ALWAYS
-    return _Bound(table, condition, _order(table, request))
-
-
-def _order(table: BoundTable, request: _Request) -> tuple[OrderTerm, ...]:
-    return tuple(
-        order_term(table.scope.column(node.column), node.descending, node.nulls, table.name) for node in request.order
-    )
-
-
-def _plan(bound: _Bound) -> Plan:
-    return make_plan(bound.condition, bound.order, bound.table.paths)
-
-
-def _whole_number(name: str, count: object) -> int:
-    if isinstance(count, bool) or not isinstance(count, int) or count < 0:
-        raise QueryError(f"{name} takes a whole number from 0 up, not {count!r}")
-    return count
-
-
-def _at_most(limit: int | None, most: int) -> int:
-    return most if limit is None else min(limit, most)
+    def _window(self, request: Request) -> Window:
+        settings = self._source.settings
+        return Window(request.offset, request.limit, settings.sort_memory_bytes, not settings.strict)

@@ -18,7 +18,6 @@ from typing import Any, NamedTuple, NoReturn, Protocol, Self
 from typing_extensions import TypeVar
 
 from docs_layer.bound_tables import BoundTable
-from docs_layer.cursor import View
 from docs_layer.errors import NotFoundError, TransactionError
 from docs_layer.expressions import Assignment
 from docs_layer.foreign_keys import Parents, require_parents
@@ -27,8 +26,10 @@ from docs_layer.row_changes import compile_changes
 from docs_layer.rows_delete import delete_row, delete_rows, truncate_table
 from docs_layer.rows_update import StoredRow, change_rows, read_stored, replace_row, update_row, upsert_row
 from docs_layer.rows_write import UndoneOnError, insert_rows
+from docs_layer.scanning import View
 from docs_layer.schema_views import SchemaView
 from docs_layer.sequences import Sequences
+from docs_layer.sources import ReadSettings
 from docs_layer.store import Reader
 from docs_layer.store import Snapshot as StoreSnapshot
 from docs_layer.store import Transaction as StoreTransaction
@@ -44,13 +45,8 @@ class Home(Protocol):
     """What views need of the database they belong to."""
 
     @property
-    def strict(self) -> bool:
-        """Whether full scans are refused."""
-        ...
-
-    @property
-    def sort_memory_bytes(self) -> int:
-        """How much memory a sort may use."""
+    def settings(self) -> ReadSettings:
+        """How it is read."""
         ...
 
     @property
@@ -74,8 +70,7 @@ class Snapshot:
         self._home = home
         self._snapshot = snapshot
         self._schema = schema
-        self.strict = home.strict
-        self.sort_memory_bytes = home.sort_memory_bytes
+        self.settings = home.settings
 
     def get(self, table: type[Row], key: Any) -> Row | None:
         """Return the row with this primary key (a tuple where it is composite), or None."""
@@ -104,7 +99,7 @@ class Snapshot:
     @contextmanager
     def view(self, table: type[Table]) -> Iterator[View]:
         """Open what one run of a query reads."""
-        yield View(self._snapshot, self._schema.table(table), is_live=False)
+        yield View(self._snapshot, self._schema.table(table), self._schema.table, is_live=False)
 
     def update_matching(
         self, query: Query[Row, Any], assignments: Iterable[Assignment[Row]], values: Mapping[str, Any]
@@ -138,8 +133,7 @@ class Transaction:
         self._home = home
         self._transaction = transaction
         self._schema = schema
-        self.strict = home.strict
-        self.sort_memory_bytes = home.sort_memory_bytes
+        self.settings = home.settings
 
     def get(self, table: type[Row], key: Any) -> Row | None:
         """Return the row with this primary key (a tuple where it is composite), or None; sees own writes."""
@@ -285,7 +279,7 @@ class Transaction:
     @contextmanager
     def view(self, table: type[Table]) -> Iterator[View]:
         """Open what one run of a query reads."""
-        yield View(self._transaction, self._schema.table(table), is_live=True)
+        yield View(self._transaction, self._schema.table(table), self._schema.table, is_live=True)
 
 
 class Begun(NamedTuple):

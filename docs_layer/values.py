@@ -8,9 +8,11 @@ Immutable values and pure functions.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from enum import Enum
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
 from operator import attrgetter
 from typing import Any, Final, NamedTuple
+from uuid import UUID
 
 import msgspec
 
@@ -21,13 +23,15 @@ from docs_layer.nodes import Function
 NESTED_KINDS: Final = frozenset({"list", "dict", "struct", "any"})
 """Kinds of values that others lie in."""
 
-MIXED_KINDS: Final = frozenset({"any", "list"})
+MIXED_KINDS: Final = frozenset({"any", "list", "dict", "struct"})
 """Kinds whose values have the mixed order."""
 
 UNORDERED: Final = b"\xe0"
-"""What stands in the mixed order for values that have no place in it (dicts, structs): above all others, all equal."""
+"""What stands in the mixed order for values of types that have no place in it: above all others, all equal."""
 
 _ENCODE_ANY: Final = component_encoder("any")
+_ORDERED_TYPES: Final = (bytes, date, datetime, time, timedelta, Decimal, UUID)
+"""Types that stay as they are when a nested value is taken apart."""
 _MISSING: Final = object()
 
 
@@ -189,11 +193,18 @@ def raw_reader(shape: ColumnShape) -> Callable[[Any], Any]:
 
 
 def encode_loosely(value: object) -> bytes:
-    """Return a value's place in the mixed order, as an ascending component; `UNORDERED` for those that have none."""
+    """Return a value's place in the mixed order, as an ascending component; `UNORDERED` for those that have none.
+
+    Enums stand where their values do, structs where the dict of their fields does.
+    """
     try:
         return _ENCODE_ANY(value)
     except UnencodableError:
-        return _ENCODE_ANY(value.value) if isinstance(value, Enum) else UNORDERED
+        pass
+    try:
+        return _ENCODE_ANY(msgspec.to_builtins(value, builtin_types=_ORDERED_TYPES))
+    except (UnencodableError, TypeError, ValueError):
+        return UNORDERED
 
 
 def _itself(row: Any) -> Any:

@@ -9,7 +9,8 @@ Order, the same for scans and for indexes:
   equal to 0.0; decimals by value, NaN highest; str by code points; bytes as they are; aware datetimes by instant;
   naive ones, dates, times of day, intervals, UUIDs (by their bytes) in their own order.
 - In a schemaless column ("any"): null, bool, numbers (int, float and Decimal together, by exact value), str, bytes,
-  aware datetime, naive datetime, date, time, timedelta, UUID, list; lists item by item, a shorter one first.
+  aware datetime, naive datetime, date, time, timedelta, UUID, list, dict; lists item by item, a shorter one first;
+  dicts like the list of their keys and values in the order of the keys.
 - A descending component is the exact reverse, null last.
 
 Grammar (numbers big-endian, codes in `codes.TypeCode`; every component begins with its code):
@@ -30,6 +31,7 @@ Grammar (numbers big-endian, codes in `codes.TypeCode`; every component begins w
                 | 50 half-word{3}            timedelta: days + 2**31, seconds, microseconds
                 | 58 byte{16}                UUID
                 | 60 ascending* 00           list
+                | 68 (ascending ascending)* 00   dict: key and value, in the order of the keys
     escaped     = the bytes, each 00 as 00 FF
     word        = byte{8}
     half-word   = byte{4}

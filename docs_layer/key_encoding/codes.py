@@ -40,6 +40,7 @@ class TypeCode(IntEnum):
     TIMEDELTA = 0x50
     UUID = 0x58
     LIST = 0x60
+    DICT = 0x68
 
 
 KINDS: Final = (

@@ -116,6 +116,9 @@ _BODY_SIZE_BYTES: Final[dict[int, int]] = {
 }
 
 
+_NESTING: Final = frozenset({TypeCode.LIST, TypeCode.DICT})
+
+
 def _skip_terminated(key: bytes, offset: int) -> int:
     """Give the offset behind the 00 that no FF follows."""
     end = key.find(b"\0", offset)
@@ -126,15 +129,15 @@ def _skip_terminated(key: bytes, offset: int) -> int:
     raise MalformedKeyError(key, offset, "a string does not end")
 
 
-def _skip_list(key: bytes, offset: int) -> int:
-    """Give the offset behind the terminator of the list whose items begin here; nesting costs no stack."""
+def _skip_items(key: bytes, offset: int) -> int:
+    """Give the offset behind the terminator of the list or dict whose items begin here; nesting costs no stack."""
     open_lists = 1
     while open_lists:
         code = key[offset] if offset < len(key) else -1
         if code == 0:
             open_lists -= 1
             offset += 1
-        elif code == TypeCode.LIST:
+        elif code in _NESTING:
             open_lists += 1
             offset += 1
         else:
@@ -158,8 +161,8 @@ def _skip_code(key: bytes, offset: int, code: int) -> int:
         return skip_number(key, offset + 1)
     if code == TypeCode.DECIMAL:
         return skip_decimal(key, offset + 1)
-    if code == TypeCode.LIST:
-        return _skip_list(key, offset + 1)
+    if code in _NESTING:
+        return _skip_items(key, offset + 1)
     raise MalformedKeyError(key, offset, "no component begins here")
 
 

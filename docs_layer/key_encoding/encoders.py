@@ -7,7 +7,7 @@ value that its kind does not hold. Any thread may use them.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Final
@@ -36,6 +36,7 @@ _STR: Final = bytes([TypeCode.STR])
 _BYTES: Final = bytes([TypeCode.BYTES])
 _UUID: Final = bytes([TypeCode.UUID])
 _LIST: Final = bytes([TypeCode.LIST])
+_DICT: Final = bytes([TypeCode.DICT])
 
 
 def int_encoder(descending: bool) -> Callable[[int | None], bytes]:
@@ -213,7 +214,7 @@ _SCHEMALESS: Final[dict[type, Encoder]] = {
 
 
 def encode_any(value: object, depth: int = 0) -> bytes:
-    """Encode a value of any kind, or a list of such values, in the order of the type codes."""
+    """Encode a value of any kind, or a list or dict of such values, in the order of the type codes."""
     if value is None:
         return NULL_BYTES
     encode = _SCHEMALESS.get(type(value))
@@ -221,6 +222,8 @@ def encode_any(value: object, depth: int = 0) -> bytes:
         return encode(value)
     if isinstance(value, (list, tuple)):
         return _encode_list(value, depth)
+    if isinstance(value, dict):
+        return _encode_dict(value, depth)
     for base in type(value).__mro__:
         if base in _SCHEMALESS:
             return _SCHEMALESS[base](value)
@@ -231,6 +234,14 @@ def _encode_list(value: Sequence[object], depth: int) -> bytes:
     if depth >= LIST_DEPTH_LIMIT:
         raise UnencodableError("any", value, f"lists nested deeper than {LIST_DEPTH_LIMIT}")
     return _LIST + b"".join([encode_any(item, depth + 1) for item in value]) + b"\0"
+
+
+def _encode_dict(value: Mapping[object, object], depth: int) -> bytes:
+    """Encode keys and values in the order of the keys, so that equal dicts share the bytes."""
+    if depth >= LIST_DEPTH_LIMIT:
+        raise UnencodableError("any", value, f"dicts nested deeper than {LIST_DEPTH_LIMIT}")
+    items = sorted((encode_any(key, depth + 1), encode_any(item, depth + 1)) for key, item in value.items())
+    return _DICT + b"".join([part for item in items for part in item]) + b"\0"
 
 
 _ASCENDING: Final[dict[str, Encoder]] = {

@@ -119,7 +119,7 @@ def test_beginnings_of_texts(text: str, inside: list[str], outside: list[str]) -
         ("bytes", "x"),
         ("bool", 1),
         ("date", 5),
-        ("list", {}),
+        ("list", object()),
     ],
 )
 def test_constants_without_a_place_are_refused(kind: str, value: object) -> None:

@@ -138,14 +138,14 @@ MIXED = [None, False, True, -1, 0, 0.5, 1, 10**30, float("nan"), "", "a", b"", b
 
 
 def test_the_mixed_order_is_total() -> None:
-    """Values of all types have one order: null, bool, numbers, text, bytes, lists, and what has no order at the end."""
+    """Null, bool, numbers, text, bytes, lists, dicts have one order, in which no two differing values are equal."""
     places = [
         place
         for place, value in enumerate(MIXED)
         for other in MIXED[place + 1 :]
         if holds(f.x == f.y, {"x": value, "y": other})
     ]
-    assert [MIXED[place] for place in places] == [{}]  # only the two dicts are equal to each other
+    assert places == []
 
 
 @pytest.mark.parametrize(
@@ -210,7 +210,7 @@ def test_conditions_on_one_element_hold_together() -> None:
         (lambda: lower(ANYTHING), "a column such as"),
         (lambda: length(Book.year) == 1, "no meaning for a int"),
         (lambda: f.year == 1, "f stands for a document"),
-        (lambda: Book.tags == {"a": 1}, "has no order"),
+        (lambda: Book.tags == object(), "has no order"),
         (lambda: Book.title > Book.year, "cannot be compared"),
         (lambda: at(Book.tags, lambda _: 5) == 1, "attributes and items"),
         (lambda: Book.tags[ANYTHING == 5], "a name or a place"),

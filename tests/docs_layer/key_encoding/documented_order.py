@@ -36,10 +36,16 @@ def type_rank(value: object) -> int:
             return rank
     if isinstance(value, datetime):
         return 10 if value.tzinfo else 11
-    for rank, kind in enumerate((date, time, timedelta, UUID, list)):
+    for rank, kind in enumerate((date, time, timedelta, UUID, list, dict)):
         if isinstance(value, kind):
             return 12 + rank
     raise TypeError(type(value))
+
+
+def items_in_order(value: dict[Any, Any]) -> list[Any]:
+    """Give the keys and values of a dict as one list, in the order of the keys."""
+    items = sorted(value.items(), key=lambda item: documented_key(item[0]))
+    return [part for item in items for part in item]
 
 
 def compare(left: Any, right: Any) -> int:
@@ -49,6 +55,8 @@ def compare(left: Any, right: Any) -> int:
     ranks = type_rank(left), type_rank(right)
     if ranks[0] != ranks[1]:
         return ranks[0] - ranks[1]
+    if isinstance(left, dict):
+        left, right = items_in_order(left), items_in_order(right)
     if isinstance(left, list):
         for one, other in zip(left, right, strict=False):
             if difference := compare(one, other):
@@ -119,7 +127,9 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "time": st.times(),
     "timedelta": st.timedeltas(),
     "uuid": st.uuids(),
-    "any": st.recursive(SCALARS, lambda item: st.lists(item, max_size=3), max_leaves=4),
+    "any": st.recursive(
+        SCALARS, lambda item: st.lists(item, max_size=3) | st.dictionaries(TEXTS, item, max_size=2), max_leaves=4
+    ),
 }
 
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from lsm.environment import Directory, Environment
 from lsm.errors import MissingFileError, NotADatabaseError
-from lsm.filenames import CURRENT_TEMPORARY, LOCK, MAINTENANCE, PRESENCE, SHARED, parse_name
+from lsm.filenames import CURRENT_TEMPORARY, LOCK, MAINTENANCE, PRESENCE, SHARED, next_number, parse_name
 from lsm.live_manifest import check_current_not_lost
 from lsm.manifest import Manifest, write_current, write_manifest
 from lsm.options import Options
@@ -65,12 +65,11 @@ def create_database(
     *,
     next_file_number: int = 1,
 ) -> Manifest:
-    """Make an empty database; return its manifest. Durable when it returns. Raises `StorageError`.
+    """Make an empty database; return its manifest. Durable when it returns. Raises `StorageError`, `CorruptionError`.
 
     next_file_number: what an old SHARED says; its promises must not be above the numbers of the new database.
     """
-    numbers = [found[1] for found in map(parse_name, names) if found is not None]
-    first = max(max(numbers, default=0) + 1, next_file_number)
+    first = max(next_number(directory.path, names), next_file_number)
     identity, incarnation = (int.from_bytes(environment.random_bytes(8), "little") for _ in range(2))
     log = create_log(directory, LogHeader(identity, incarnation, first))
     log.file.sync()

@@ -253,7 +253,7 @@ class Environment(Protocol):
         ...
 
     def boot_id(self) -> bytes:
-        """Return 16 bytes that differ after each start of the machine."""
+        """Return 16 bytes that differ after each start of the machine. Raises `StorageError`."""
         ...
 
     def lock(self) -> Lock:

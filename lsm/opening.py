@@ -21,7 +21,7 @@ from lsm.database import Database, Parts
 from lsm.directory_locks import check_nobody_writes, take_locks
 from lsm.environment import Directory, Environment, PathLike, path_text
 from lsm.errors import CorruptionError, MissingFileError, NotADatabaseError, OptionsMismatchError, StorageError
-from lsm.filenames import CURRENT, SHARED, log_name, parse_name
+from lsm.filenames import CURRENT, SHARED, log_name, next_number
 from lsm.history import HistoryLink
 from lsm.install import Installer
 from lsm.keys import EPOCH_KEY, decode_integer
@@ -111,7 +111,7 @@ def _recover(environment: Environment, directory: Directory, options: Options) -
     core = _new_core(environment, directory, options, read_only=False)
     core.incarnation = new_identity(core)
     replay = _replay(core, manifest, sync=True)
-    core.next_file_number = _next_number(names, manifest, old_page)
+    core.next_file_number = _next_number(directory.path, names, manifest, old_page)
     doubtful = old_page.interrupted or replay.sync_failed
     _begin_log(core, replay, doubtful=doubtful)
     _share(core, manifest, doubtful=doubtful)
@@ -223,10 +223,9 @@ def _open_tables(core: Core, manifest: Manifest) -> TableSet:
         raise CorruptionError(missing.path, 0, "the manifest names this table, but it is missing") from missing
 
 
-def _next_number(names: list[str], manifest: Manifest, old_page: OldPage) -> int:
+def _next_number(path: str, names: list[str], manifest: Manifest, old_page: OldPage) -> int:
     """Return a file number above every one that was ever given out."""
-    present = [found[1] for found in map(parse_name, names) if found is not None]
-    return max(max(present, default=0) + 1, manifest.next_file_number, old_page.next_file_number)
+    return max(next_number(path, names), manifest.next_file_number, old_page.next_file_number)
 
 
 def _begin_log(core: Core, replay: Replay, *, doubtful: bool) -> None:

@@ -222,6 +222,8 @@ def _uncontinued(reader: LogReader, file: File) -> CorruptionError:
         header = read_log_header(file)
     except CorruptionError as damage:
         return damage
+    if not file.path.endswith("/" + log_name(header.number)):
+        return CorruptionError(file.path, 0, f"this is a copy of {log_name(header.number)} under another name")
     wanted = log_name(reader.header.number)
     return CorruptionError(
         file.path,

@@ -12,11 +12,14 @@ import uuid
 from collections.abc import Callable
 
 from lsm.environment import Condition, FileSystem, Lock, Thread
+from lsm.errors import storage_error
 from lsm.posix.condition import InterruptibleCondition
+from lsm.posix.descriptors import open_descriptor
 from lsm.posix.files import PosixFileSystem
 from lsm.posix.fork import FORK_HOOK
 
 _BOOT_ID = "/proc/sys/kernel/random/boot_id"
+_BOOT_ID_CHARACTERS = 36
 
 
 class PosixEnvironment:
@@ -43,12 +46,21 @@ class PosixEnvironment:
         return os.getpid()
 
     def boot_id(self) -> bytes:
-        """Return the 16 bytes that the kernel drew at its start; zeros where `/proc` is hidden."""
+        """Return the 16 bytes that the kernel drew at its start; zeros where `/proc` is hidden.
+
+        Raises `StorageError` when it cannot be read just now: another answer at another time would look like another
+        start of the machine, after which no sync can have failed unheard.
+        """
         try:
-            with open(_BOOT_ID, encoding="ascii") as file:
-                return uuid.UUID(file.read().strip()).bytes
-        except (OSError, ValueError):
+            descriptor = open_descriptor(_BOOT_ID, os.O_RDONLY)
+            try:
+                return uuid.UUID(os.read(descriptor, _BOOT_ID_CHARACTERS).decode()).bytes
+            finally:
+                os.close(descriptor)
+        except (FileNotFoundError, PermissionError, ValueError):
             return bytes(16)
+        except OSError as error:
+            raise storage_error(_BOOT_ID, "read", error) from error
 
     def lock(self) -> Lock:
         """Make a mutex."""

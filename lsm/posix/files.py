@@ -17,6 +17,7 @@ from contextlib import suppress
 
 from lsm.environment import Directory, File, OpenMode, SharedMemory
 from lsm.errors import InvalidArgumentError, StorageError, storage_error
+from lsm.posix.descriptors import open_descriptor
 from lsm.posix.shared_memory import share
 
 _FILE_MODE = 0o600
@@ -24,10 +25,11 @@ _DIRECTORY_MODE = 0o700
 _CLOSED = 0x7FFF_FFFF
 """A descriptor that no process can have: using it is refused with EBADF by every call, also by those that check."""
 _FLAGS: dict[OpenMode, int] = {
-    "read": os.O_RDONLY,
-    "write": os.O_RDWR,
+    "read": os.O_RDONLY | os.O_NONBLOCK,
+    "write": os.O_RDWR | os.O_NONBLOCK,
     "create": os.O_RDWR | os.O_CREAT | os.O_EXCL,
 }
+"""A pipe with a name of ours must not keep the opener waiting for its other end; to files it means nothing."""
 
 
 class _Descriptor:
@@ -157,7 +159,7 @@ class PosixDirectory(_Descriptor):
         """Open a file of this directory."""
         path = os.path.join(self._path, name)
         try:
-            return PosixFile(os.open(name, _FLAGS[mode], _FILE_MODE, dir_fd=self._descriptor), path)
+            return PosixFile(open_descriptor(name, _FLAGS[mode], _FILE_MODE, dir_fd=self._descriptor), path)
         except OSError as error:
             raise storage_error(path, "open", error) from error
 
@@ -168,7 +170,7 @@ class PosixDirectory(_Descriptor):
         each miss what the other got.
         """
         try:
-            descriptor = os.open(".", os.O_RDONLY | os.O_DIRECTORY, dir_fd=self._descriptor)
+            descriptor = open_descriptor(".", os.O_RDONLY | os.O_DIRECTORY, dir_fd=self._descriptor)
             try:
                 return sorted(os.listdir(descriptor))
             finally:
@@ -212,7 +214,7 @@ class PosixFileSystem:
     def open_directory(self, path: str) -> Directory:
         """Open an existing directory."""
         try:
-            return PosixDirectory(os.open(path, os.O_RDONLY | os.O_DIRECTORY), path)
+            return PosixDirectory(open_descriptor(path, os.O_RDONLY | os.O_DIRECTORY), path)
         except OSError as error:
             raise storage_error(path, "open_directory", error) from error
 

@@ -1,5 +1,6 @@
 """Modes, forks, mappings and identities of the real operating system."""
 
+import errno
 import gc
 import os
 import stat
@@ -112,6 +113,21 @@ def test_the_environment_is_this_process() -> None:
     assert environment.boot_id() == PosixEnvironment().boot_id()
     assert len({environment.random_bytes(16) for _ in range(10)}) == 10
     assert environment.monotonic_seconds() <= environment.monotonic_seconds()
+
+
+@pytest.mark.parametrize(("error", "hidden"), [(errno.ENOENT, True), (errno.EACCES, True), (errno.EMFILE, False)])
+def test_the_boot_id_is_the_same_at_every_time(monkeypatch: pytest.MonkeyPatch, error: int, hidden: bool) -> None:
+    """Where it is hidden it is always zero; where it cannot be read just now, that is an error and no other answer."""
+
+    def refuse(*arguments: object) -> int:
+        raise OSError(error, "refused")
+
+    monkeypatch.setattr("lsm.posix.environment.open_descriptor", refuse)
+    if hidden:
+        assert PosixEnvironment().boot_id() == bytes(16)
+    else:
+        with pytest.raises(StorageError, match="boot_id: read failed"):
+            PosixEnvironment().boot_id()
 
 
 class _Handle:

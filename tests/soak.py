@@ -40,7 +40,7 @@ class Outcome(NamedTuple):
 
 def parts(minutes: float) -> list[Part]:
     """Return the parts that run once."""
-    return [_real("kills", minutes / 6), _real("power", minutes / 6), _real("full", minutes / 30)]
+    return [_real("kills", minutes / 6), _real("power", minutes / 6), _real("shortage", minutes / 20)]
 
 
 def _real(name: str, minutes: float) -> Part:

@@ -13,15 +13,15 @@ import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tests.real.disk_full import disk_full
 from tests.real.kills import kills
 from tests.real.power_cut import power_cuts
+from tests.real.shortage import shortages
 from tests.support.totals import Lane, append, table
 
 Run = Callable[[Path, float], Iterator[Lane]]
 """Runs one group of lanes in an empty directory, for about so many minutes where it has no end of its own."""
 
-GROUPS: dict[str, Run] = {"kills": kills, "power": power_cuts, "full": disk_full}
+GROUPS: dict[str, Run] = {"kills": kills, "power": power_cuts, "shortage": shortages}
 
 
 def run(name: str, minutes: float) -> list[Lane]:

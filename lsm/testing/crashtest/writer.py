@@ -124,7 +124,7 @@ class _Worker:
         send(self._pipe, Issued(self.writer, self._number, step))
         try:
             self._do(step)
-        except lsm.Error as error:
+        except (lsm.Error, OSError) as error:
             if type(error).__name__ not in self._task.allowed:
                 raise
             send(self._pipe, Answered(self.writer, self._number, "refused", _short(error)))
@@ -212,7 +212,7 @@ class _Worker:
             )
 
 
-def _short(error: lsm.Error) -> str:
+def _short(error: Exception) -> str:
     """Return the class of an error and the name of its file, without numbers."""
     name = Path(getattr(error, "path", "")).name
     return f"{type(error).__name__} {name.strip('0123456789-')}".strip()

@@ -264,6 +264,8 @@ class Database(Reader):
             if self._core.closed is None:
                 self._pipeline.close()
         finally:
+            if self._core.closed is None:  # an exception came before the pipeline could say so
+                self._core.close_as(ClosedError, "closing it was interrupted")
             self._parts.maintenance.join()
             with self._parts.installer.lock:
                 self._release()

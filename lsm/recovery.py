@@ -223,7 +223,7 @@ def _uncontinued(reader: LogReader, file: File) -> CorruptionError:
     except CorruptionError as damage:
         return damage
     if not file.path.endswith("/" + log_name(header.number)):
-        return CorruptionError(file.path, 0, f"this is a copy of {log_name(header.number)} under another name")
+        return CorruptionError(file.path, 0, f"this is {log_name(header.number)} under another name")
     wanted = log_name(reader.header.number)
     return CorruptionError(
         file.path,

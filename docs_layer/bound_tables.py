@@ -118,7 +118,9 @@ class BoundTable:
         self.automatic = definition.key[0] if definition.automatic else None
         self.id_sequence = row_id_sequence(entry.number)
         self.annotations: Mapping[str, Any] = {name: one.annotation for name, one in definition.columns.items()}
-        shapes = column_shapes(entry)
+        shapes = column_shapes(entry) | {
+            name: column.shape for name, column in definition.columns.items() if column.shape.source is not None
+        }
         self.scope = Scope(
             entry.name,
             definition.row_type,
@@ -151,6 +153,7 @@ class BoundTable:
                 for name, column in self.definition.columns.items()
                 if column.options.check is not None
             },
+            self.definition.checks,
         )
         shared = list(self.definition.columns)
         self.show: Callable[[Any], Any] = _same if self.is_whole else _projector(row_type, shared)
@@ -166,7 +169,8 @@ class BoundTable:
         self.primary_of_row = _primary_of_row(self.encode_key, self.key_columns)
         self.decode_key = key_decoder(primary)
         self.indexes = tuple(bound_index(self.entry, index, shapes, key_terms) for index in self.entry.indexes)
-        self.paths = (primary, *(index.path for index in self.indexes if index.is_ready and index.is_plain))
+        ready = (index.path for index in self.indexes if index.is_ready)
+        self.paths = (primary, *(path for path in ready if path.where == ALWAYS and not path.is_multiple))
 
     def covered(self, number: int) -> CoveredRows:
         """Return what reads rows from the entries of an index alone; the same whoever makes it first."""
@@ -353,7 +357,7 @@ def _constrained(column: ColumnDefinition) -> Any:
     limit = column.options.max_length
     if limit is not None:
         meta: Meta | None = Meta(max_length=limit)
-    elif column.kind == "int":
+    elif column.bare_annotation is int:
         meta = _INT_META
     elif column.kind in {"datetime", "datetime_naive"}:
         meta = Meta(tz=column.kind == "datetime")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from decimal import Decimal
+from enum import Enum
 from typing import Final
 
 from docs_layer.errors import QueryError, shown_value
@@ -29,6 +30,8 @@ def constant_cuts(value: object, column: ColumnShape, table: str) -> tuple[Cut, 
     Raises:
         QueryError: The constant has no place in the column's order; names both.
     """
+    if isinstance(value, Enum):
+        value = value.value
     if column.kind in MIXED_KINDS:
         return _mixed_cuts(value, column, table)
     if column.kind not in KINDS:

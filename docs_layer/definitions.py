@@ -10,14 +10,15 @@ Kinds: those of `key_encoding` can be compared, ordered and indexed; `list`, `di
 from __future__ import annotations
 
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from enum import Enum
 from functools import partial
 from keyword import iskeyword
 from types import NoneType, UnionType
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
 import msgspec
@@ -29,7 +30,7 @@ from docs_layer.expressions import Relation
 from docs_layer.fields import MISSING, FieldOptions, Index
 from docs_layer.index_definitions import IndexDefinition, IndexTermDefinition, read_index
 from docs_layer.tables import Table, struct_fields, table_name
-from docs_layer.values import ColumnShape
+from docs_layer.values import ColumnShape, member_shape
 
 SCALAR_KINDS: Final[Mapping[type, str]] = {
     int: "int",
@@ -56,6 +57,7 @@ class ColumnDefinition:
     """One column of a class.
 
     Attributes:
+        kind: Kind of its values; of an enum, the kind of its members' values.
         annotation: The plain type, None included where null is allowed.
         bare_annotation: The same without None.
         default: Gives the value of rows that do not name one, or None if there is none.
@@ -71,6 +73,13 @@ class ColumnDefinition:
     references: str | None
     options: FieldOptions
 
+    @property
+    def shape(self) -> ColumnShape:
+        """What conditions and keys must know of it."""
+        if _is_plain_enum(self.bare_annotation):
+            return member_shape(self.name, self.kind, self.nullable)
+        return ColumnShape(self.name, self.kind, self.nullable)
+
 
 @dataclass(frozen=True, slots=True)
 class TableDefinition:
@@ -82,6 +91,7 @@ class TableDefinition:
     key: tuple[str, ...]
     automatic: bool
     indexes: tuple[IndexDefinition, ...]
+    checks: tuple[Callable[[Any], bool], ...] = ()
 
 
 def read_definition(table: type[Table], tables: Mapping[str, type[Table]]) -> TableDefinition:
@@ -108,7 +118,10 @@ def read_definition(table: type[Table], tables: Mapping[str, type[Table]]) -> Ta
     _check_key(name, columns, key, automatic)
     _check_relations(table, name, columns, tables)
     indexes = _read_indexes(table, name, columns)
-    return TableDefinition(name, table, columns, key, bool(automatic), indexes)
+    checks: Any = getattr(table, "__checks__", [])
+    if not isinstance(checks, (list, tuple)) or not all(map(callable, checks)):
+        raise SchemaError("__checks__ is a list of functions from a row to a bool", table=name)
+    return TableDefinition(name, table, columns, key, bool(automatic), indexes, tuple(checks))
 
 
 def _resolve_hints(table: type[Table], name: str, tables: Mapping[str, type[Table]]) -> dict[str, Any]:
@@ -173,7 +186,8 @@ def _read_column(
     bare = _plain(table, name, inner)
     annotation = bare | None if nullable and bare is not Any else bare
     kind = _kind_of(table, name, bare)
-    if options.max_length is not None and (kind not in _SIZED_KINDS or options.max_length < 0):
+    is_sized = kind in _SIZED_KINDS and (typing.get_origin(bare) or bare) in {str, bytes, list, dict}
+    if options.max_length is not None and (not is_sized or options.max_length < 0):
         raise SchemaError(f"a {kind} has no max_length={options.max_length}", table=table, field=name)
     if kind == "datetime" and not options.time_zone:
         kind = "datetime_naive"
@@ -181,6 +195,8 @@ def _read_column(
         raise SchemaError(
             f"a {kind} is stored only: it can be neither key nor reference nor unique", table=table, field=name
         )
+    if marker.role != "column" and _is_plain_enum(bare):
+        raise SchemaError("an enum is a key or reference only as StrEnum or IntEnum", table=table, field=name)
     references = None
     if marker.role == "reference":
         references = _target_name(table, name, marker.target, tables)
@@ -211,15 +227,32 @@ def _kind_of(table: str, name: str, annotation: Any) -> str:
         return SCALAR_KINDS[annotation]
     if annotation is Any:
         return "any"
+    if typing.get_origin(annotation) is Literal:
+        return _kind_of_values(table, name, typing.get_args(annotation))
     origin = typing.get_origin(annotation) or annotation
     if isinstance(origin, type):
+        if issubclass(origin, Enum):
+            return _kind_of_values(table, name, [member.value for member in origin])
         if issubclass(origin, Table):
             raise SchemaError("a row cannot be stored inside a row; use Ref[...]", table=table, field=name)
-        if issubclass(origin, (list, dict)):
-            return "list" if issubclass(origin, list) else "dict"
+        if issubclass(origin, (list, tuple, dict)):
+            return "dict" if issubclass(origin, dict) else "list"
         if issubclass(origin, msgspec.Struct):
             return "struct"
     raise SchemaError(f"values of type {annotation!r} cannot be stored", table=table, field=name)
+
+
+def _kind_of_values(table: str, name: str, values: Iterable[object]) -> str:
+    """Return the kind of an enum's or a literal's values."""
+    kinds = {type(value) for value in values}
+    if kinds not in ({str}, {int}):
+        raise SchemaError("the values of an enum or literal are all str or all int", table=table, field=name)
+    return SCALAR_KINDS[kinds.pop()]
+
+
+def _is_plain_enum(annotation: Any) -> bool:
+    """Return whether members of a type are no str or int themselves."""
+    return isinstance(annotation, type) and issubclass(annotation, Enum) and not issubclass(annotation, (str, int))
 
 
 def _target_name(table: str, name: str, target: Any, tables: Mapping[str, type[Table]]) -> str:
@@ -301,9 +334,7 @@ def _read_indexes(
 
 def table_scope(table: type[Table], name: str, columns: Mapping[str, ColumnDefinition]) -> Scope:
     """Return what the conditions and indexes of a class are bound to."""
-    return Scope(
-        name, table, {field: ColumnShape(field, column.kind, column.nullable) for field, column in columns.items()}
-    )
+    return Scope(name, table, {field: column.shape for field, column in columns.items()})
 
 
 __all__ = [

@@ -32,7 +32,7 @@ from docs_layer.expressions import Comparable, Expression, Order, value_node
 from docs_layer.fields import Index
 from docs_layer.key_encoding import KINDS
 from docs_layer.nodes import CallNode, ColumnNode, ElementNode, Node, RootNode, StepNode, ValueNode
-from docs_layer.values import Call, Each, Step, called, each, inside
+from docs_layer.values import Call, Each, Member, Step, called, each, inside
 
 CONVERTED_KINDS: Final[Mapping[type, str]] = {
     UUID: "uuid",
@@ -133,8 +133,10 @@ def stored_step(step: Step) -> tuple[str, str | int]:
             return ("each", "")
         case str():
             return ("item", step)
-        case _:
+        case int():
             return ("place", step)
+        case Member():
+            raise ValueError("the catalog knows no enums, only their values")
 
 
 def step_of(stored: tuple[str, str | int]) -> Step:
@@ -196,7 +198,7 @@ def follow_step(shape: Any, step: Step, table: str) -> Any:
         return each(shape, table)
     if isinstance(step, Call):
         return called(step.function, shape, table)
-    return inside(shape, step, table)
+    return shape if isinstance(step, Member) else inside(shape, step, table)
 
 
 def parse_value(scope: Scope, text: str) -> ValueNode:
@@ -247,7 +249,8 @@ def _way(scope: Scope, node: ValueNode) -> tuple[str, tuple[Step, ...]]:
     shape = scope.column(node)
     if shape.source is None:
         return shape.name, tuple(reversed(steps))
-    return shape.source.column, (*shape.source.steps, *reversed(steps))
+    known = (step for step in shape.source.steps if not isinstance(step, Member))
+    return shape.source.column, (*known, *reversed(steps))
 
 
 def _read_condition(scope: Scope, written: Any) -> Node | None:

@@ -83,10 +83,9 @@ class IndexMaintainer:
         self.is_plain = path.where == ALWAYS and all(term.column.source is None for term in path.terms)
         self.is_ready = is_ready
         self._converts = tuple(converts) or (None,) * len(path.terms)
-        make = _plain_maker(path)
-        self.entry: Callable[[Any, bytes], Entry] = make
+        self.entry: Callable[[Any, bytes], Entry] = _plain_maker(path) if self.is_plain else _no_single_entry
         self.entries: Callable[[Any, bytes], tuple[Entry, ...]]
-        self.entries = _single(make) if self.is_plain else _general_maker(path, self._converts)
+        self.entries = _single(self.entry) if self.is_plain else _general_maker(path, self._converts)
         self.primary_of: Callable[[bytes, bytes], bytes] = _primary_finder(path)
 
     def values_of(self, row: Any) -> dict[str, object]:
@@ -109,6 +108,10 @@ class IndexMaintainer:
                     return ValidationError(table, term.column.name, value, error.reason)
         longest = max((term.column.column for term in self.path.terms), key=lambda name: len(repr(getattr(row, name))))
         return too_long(table, longest, getattr(row, longest), self.path.name)
+
+
+def _no_single_entry(row: Any, primary: bytes) -> Entry:  # noqa: ARG001 - the interface of the others
+    raise TypeError("a row has any number of entries here: use `entries`")
 
 
 def _single(entry: Callable[[Any, bytes], Entry]) -> Callable[[Any, bytes], tuple[Entry, ...]]:

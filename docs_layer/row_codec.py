@@ -74,6 +74,7 @@ class RowCodec:
         layouts: Mapping[int, Sequence[int]],
         defaults: Mapping[int, bytes],
         checks: Mapping[str, Callable[[Any], bool]],
+        row_checks: Sequence[Callable[[Any], bool]] = (),
     ) -> None:
         """Prepare the functions.
 
@@ -84,12 +85,13 @@ class RowCodec:
             layouts: Field numbers by layout number, oldest first; the last one is current.
             defaults: Msgpack of the value for rows whose layout lacks a field, by field number.
             checks: Predicates by column name; called with non-null values.
+            row_checks: Predicates of whole rows; called when their columns are valid.
         """
         upgrade = _upgrader(table, layouts, defaults)
         current = max(layouts)
         self.decode = _row_decoder(table, struct, current, upgrade)
         self.encode = _row_encoder(current)
-        self.checked = _row_checker(table, struct, constrained, bytes([current]), checks)
+        self.checked = _row_checker(table, struct, constrained, bytes([current]), checks, row_checks)
 
 
 def _row_encoder(current: int) -> Callable[[RowStruct], bytes]:
@@ -142,6 +144,7 @@ def _row_checker(
     constrained: type[RowStruct],
     version: bytes,
     checks: Mapping[str, Callable[[Any], bool]],
+    row_checks: Sequence[Callable[[Any], bool]],
 ) -> Callable[[RowStruct], tuple[bytes, RowStruct]]:
     names = [field.name for field in struct_members(struct)]
     validate = msgspec.msgpack.Decoder(constrained).decode
@@ -158,6 +161,10 @@ def _row_checker(
             value = getattr(clean, name)
             if value is not None and not check(value):
                 raise ValidationError(table, name, value, "its check refuses it")
+        for row_check in row_checks:
+            if not row_check(clean):
+                check_name = getattr(row_check, "__name__", "a check")
+                raise ValidationError(table, None, clean, f"{check_name} of __checks__ refuses the row")
         return version + body, clean
 
     return checked

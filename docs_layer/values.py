@@ -45,8 +45,12 @@ class Each(NamedTuple):
     """A step to every element of a list; a value behind it has any number of values in a row."""
 
 
-Step = str | int | Call | Each
-"""The item or field of this name, the element at this place, a function of the value so far, or every element."""
+class Member(NamedTuple):
+    """A step from the member of an enum to its value, which is what is stored."""
+
+
+Step = str | int | Call | Each | Member
+"""The item or field of this name, the element at this place, a function of the value so far, every element, ..."""
 
 
 class Source(NamedTuple):
@@ -78,6 +82,11 @@ class ColumnShape(NamedTuple):
 
 ELEMENT: Final = ColumnShape("f", "any", nullable=True, source=Source("", ()))
 """One element of a list, or a whole document."""
+
+
+def member_shape(name: str, kind: str, nullable: bool) -> ColumnShape:
+    """Return the shape of a column whose rows hold members of an enum."""
+    return ColumnShape(name, kind, nullable, Source(name, (Member(),)))
 
 
 def inside(shape: ColumnShape, step: str | int, table: str) -> ColumnShape:
@@ -178,18 +187,30 @@ def raw_reader(shape: ColumnShape) -> Callable[[Any], Any]:
     if shape.source is None:
         return attrgetter(shape.name)
     begin = attrgetter(shape.source.column) if shape.source.column else _itself
-    steps = shape.source.steps
-    if len(steps) == 1 and isinstance(steps[0], Call):
-        call = _CALLS[steps[0].function]
-        return lambda row: call(begin(row))
+    ways = [_way(step) for step in shape.source.steps]
+    if len(ways) == 1:
+        single = ways[0]
+        return lambda row: single(begin(row))
 
     def read(row: Any) -> Any:
         value = begin(row)
-        for step in steps:
-            value = _CALLS[step.function](value) if isinstance(step, Call) else _step_into(value, step)  # type: ignore[arg-type]  # `Each` has a reader of its own
+        for way in ways:
+            value = way(value)
         return value
 
     return read
+
+
+def _way(step: Step) -> Callable[[Any], Any]:
+    match step:
+        case Call():
+            return _CALLS[step.function]
+        case Member():
+            return _member
+        case Each():
+            raise ValueError("the elements of a list are read by `elements_reader`")
+        case _:
+            return lambda value: _step_into(value, step)
 
 
 def encode_loosely(value: object) -> bytes:
@@ -219,6 +240,10 @@ def _step_into(value: Any, step: str | int) -> Any:
             return value[step]
         return _MISSING
     return getattr(value, step, _MISSING) if isinstance(value, msgspec.Struct) else _MISSING
+
+
+def _member(value: Any) -> Any:
+    return value.value if isinstance(value, Enum) else value
 
 
 def _lower(value: Any) -> str | None:

@@ -7,58 +7,26 @@ A bound table is immutable and may be used by any number of threads; it is throw
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from operator import attrgetter
-from typing import Annotated, Any, Final
+from typing import Any
 
-import msgspec
-from msgspec import Meta
-
-from docs_layer.catalog import Catalog, FieldEntry, IndexEntry, IndexTermEntry, TableEntry
-from docs_layer.conditions import ALWAYS, Condition, Scope, bind
+from docs_layer.bound_indexes import Reference, bound_index, column_shapes, key_decoder, referrers_of
+from docs_layer.catalog import Catalog
+from docs_layer.conditions import ALWAYS, Scope
 from docs_layer.covered_rows import CoveredRows
-from docs_layer.definitions import STORED_KINDS, TYPES_BY_KIND, ColumnDefinition, TableDefinition
-from docs_layer.errors import CorruptionError, QueryError, SchemaError, ValidationError
-from docs_layer.fields import OnDelete
-from docs_layer.index_definitions import follow_step, step_of
+from docs_layer.definitions import TableDefinition
+from docs_layer.errors import ValidationError
 from docs_layer.indexes import KEY_LIMIT_BYTES, IndexMaintainer, fixed_size_bytes, too_long
-from docs_layer.key_encoding import UnencodableError, component_decoder, component_encoder, tuple_encoder
+from docs_layer.key_encoding import UnencodableError, component_encoder, tuple_encoder, tuple_skipper
 from docs_layer.key_paths import KeyPath, PathTerm
-from docs_layer.keyspace import index_prefix, row_id_sequence, row_key_prefix
+from docs_layer.keyspace import large_values_prefix, row_id_sequence, row_key_prefix
+from docs_layer.large_values import LargeValues, Pending, has_large_values
 from docs_layer.row_codec import RowCodec
+from docs_layer.row_structs import constrained_struct, generated_struct
 from docs_layer.schema_changes import check_compatible
-from docs_layer.stored_conditions import condition_of
-from docs_layer.tables import Table
+from docs_layer.store import Reader
 from docs_layer.values import ColumnShape
-
-_INT_META: Final = Meta(ge=-(1 << 63), le=(1 << 63) - 1)
-
-
-class Reference:
-    """A column that refers to a table, seen from the referring side."""
-
-    __slots__ = ("column", "encode_parent", "target")
-
-    def __init__(self, column: str, target: TableEntry) -> None:
-        kinds = [(target.field(number).kind, False) for number in target.key]
-        self.column = column
-        self.target = target.name
-        self.encode_parent = tuple_encoder(kinds, prefix=row_key_prefix(target.number))
-
-
-class Referrer:
-    """A column of some table that refers to this one, with the index that finds its rows."""
-
-    __slots__ = ("column", "decode_key", "index", "on_delete", "table")
-
-    def __init__(
-        self, table: str, column: ColumnShape, on_delete: OnDelete, index: IndexMaintainer, key: KeyPath
-    ) -> None:
-        self.table = table
-        self.column = column
-        self.on_delete = on_delete
-        self.index = index
-        self.decode_key = key_decoder(key)
 
 
 class BoundTable:
@@ -70,7 +38,9 @@ class BoundTable:
         is_whole: Whether `struct` is the class.
         codec: Rows to bytes and back.
         primary_of_row: From a struct to its encoded primary key.
+        large: What moves large values out of rows and back.
         key_of: From a struct to its primary key, a tuple where that is composite.
+        skip_key: From a key and the offset of a primary key in it to the offset behind that.
         decode_key: From an encoded primary key to what `get` takes.
         paths: The primary key, then the indexes that are ready.
         indexes: All indexes, to be maintained.
@@ -90,6 +60,7 @@ class BoundTable:
         "is_whole",
         "key_columns",
         "key_of",
+        "large",
         "name",
         "paths",
         "primary_of_row",
@@ -98,6 +69,7 @@ class BoundTable:
         "row_prefix",
         "scope",
         "show",
+        "skip_key",
         "struct",
         "to_struct",
     )
@@ -133,7 +105,7 @@ class BoundTable:
             for field in entry.fields
             if field.references is not None
         )
-        self.referrers = tuple(_referrers(entry, catalog))
+        self.referrers = tuple(referrers_of(entry, catalog))
 
     def _bind_rows(self, catalog: Catalog) -> None:
         layouts = {layout.number: layout.fields for layout in catalog.layouts[self.entry.number]}
@@ -141,11 +113,18 @@ class BoundTable:
         names = [field.name for field in ordered]
         row_type = self.definition.row_type
         self.is_whole = names == list(self.definition.columns)
-        self.struct: Any = row_type if self.is_whole else _generated_struct(self.definition, ordered)
+        self.struct: Any = row_type if self.is_whole else generated_struct(self.definition, ordered)
+        self.large = LargeValues(
+            self.name,
+            large_values_prefix(self.entry.number),
+            layouts,
+            self.entry.key,
+            {field.number: field.name for field in self.entry.fields},
+        )
         self.codec = RowCodec(
             self.name,
             self.struct,
-            _constrained_struct(self.definition, ordered),
+            constrained_struct(self.definition, ordered),
             layouts,
             {field.number: field.default for field in ordered if field.default is not None},
             {
@@ -154,6 +133,7 @@ class BoundTable:
                 if column.options.check is not None
             },
             self.definition.checks,
+            self.large.open,
         )
         shared = list(self.definition.columns)
         self.show: Callable[[Any], Any] = _same if self.is_whole else _projector(row_type, shared)
@@ -168,6 +148,7 @@ class BoundTable:
         self.key_of: Callable[[Any], Any] = attrgetter(*self.key_columns)
         self.primary_of_row = _primary_of_row(self.encode_key, self.key_columns)
         self.decode_key = key_decoder(primary)
+        self.skip_key = tuple_skipper([(term.column.kind, term.descending) for term in key_terms])
         self.indexes = tuple(bound_index(self.entry, index, shapes, key_terms) for index in self.entry.indexes)
         ready = (index.path for index in self.indexes if index.is_ready)
         self.paths = (primary, *(path for path in ready if path.where == ALWAYS and not path.is_multiple))
@@ -179,75 +160,41 @@ class BoundTable:
             found = self._covered[number] = CoveredRows(self.index_numbered(number))
         return found
 
+    def row_of(self, reader: Reader, primary: bytes, stored: bytes) -> Any:
+        """Decode a stored row as a struct with all of its values. Raises `CorruptionError`."""
+        if has_large_values(stored):
+            stored = self.large.join(stored, self.large.load(reader, primary, stored))
+        return self.codec.decode(stored)
+
+    def row_with(self, reader: Reader, primary: bytes, stored: bytes, columns: Collection[str] | None) -> Any:
+        """Decode a stored row as a struct with the values of these columns (None: all); others may be `Pending`."""
+        if has_large_values(stored) and (columns is None or not self.large.open(stored)[1].isdisjoint(columns)):
+            return self.row_of(reader, primary, stored)
+        return self.codec.decode(stored)
+
+    def stored_form(self, row: Any) -> bytes:
+        """Return a decoded row as bytes that decode to the same again, whether or not values are `Pending`."""
+        for name in self.struct.__struct_fields__:
+            value = getattr(row, name)
+            if value.__class__ is Pending:
+                stored: bytes = value.stored
+                return stored
+        return self.codec.encode(row)
+
+    def completed(self, reader: Reader, row: Any, columns: Collection[str] | None) -> Any:
+        """Return a decoded row with the values of these columns (None: all) in place of `Pending`."""
+        for name in self.struct.__struct_fields__ if columns is None else columns:
+            value = getattr(row, name)
+            if value.__class__ is Pending:
+                return self.row_of(reader, self.primary_of_row(row), value.stored)
+        return row
+
     def index_numbered(self, number: int) -> IndexMaintainer:
         """Return one of its indexes. Raises `KeyError`."""
         for index in self.indexes:
             if index.path.number == number:
                 return index
         raise KeyError(number)
-
-
-def column_shapes(entry: TableEntry) -> dict[str, ColumnShape]:
-    """Return the stored columns by name."""
-    return {field.name: ColumnShape(field.name, field.kind, field.nullable) for field in entry.fields}
-
-
-def bound_index(
-    entry: TableEntry, index: IndexEntry, shapes: Mapping[str, ColumnShape], key_terms: tuple[PathTerm, ...]
-) -> IndexMaintainer:
-    """Return the maintainer of a stored index."""
-    try:
-        terms = tuple(_path_term(entry, term, shapes) for term in index.terms)
-        where = ALWAYS if index.where is None else _condition(entry, index.where, shapes)
-    except (ValueError, QueryError) as error:
-        raise CorruptionError("catalog", f"index {index.name} of table {entry.name}: {error}") from error
-    path = KeyPath(
-        index.name,
-        index_prefix(entry.number, index.number),
-        terms,
-        key_terms,
-        index.number,
-        index.unique,
-        where,
-        tuple(shapes[entry.field(number).name] for number in index.include),
-    )
-    converts = tuple(term.converts for term in index.terms)
-    return IndexMaintainer(path, converts, is_ready=index.state == "ready")
-
-
-def _path_term(entry: TableEntry, term: IndexTermEntry, shapes: Mapping[str, ColumnShape]) -> PathTerm:
-    shape = shapes[entry.field(term.field).name]
-    for step in term.steps:
-        shape = follow_step(shape, step_of(step), entry.name)
-    return PathTerm(shape, term.descending)
-
-
-def _condition(entry: TableEntry, stored: bytes, shapes: Mapping[str, ColumnShape]) -> Condition:
-    names = {field.number: field.name for field in entry.fields}
-    return bind(condition_of(stored, names, Table), Scope(entry.name, Table, shapes))
-
-
-def _referrers(target: TableEntry, catalog: Catalog) -> list[Referrer]:
-    """Return every stored column that refers to a table; a ready index is preferred to one that is being built.
-
-    One that is being built serves as well: a new reference is null in all rows that were there, and every writer
-    maintains its index, so it misses no row that refers to anything.
-    """
-    found = []
-    for table in catalog.tables.values():
-        shapes = column_shapes(table)
-        key_terms = tuple(PathTerm(shapes[table.field(number).name], descending=False) for number in table.key)
-        key = KeyPath("primary key", row_key_prefix(table.number), key_terms, (), 0, unique=True)
-        for field in table.fields:
-            if field.references != target.number:
-                continue
-            candidates = [one for one in table.indexes if one.is_plain and one.terms[0].field == field.number]
-            if not candidates:
-                raise SchemaError("a reference has no index that begins with it", table=table.name, field=field.name)
-            index = min(candidates, key=lambda one: one.state != "ready")
-            maintainer = bound_index(table, index, shapes, key_terms)
-            found.append(Referrer(table.name, shapes[field.name], field.on_delete, maintainer, key))
-    return found
 
 
 def _key_encoder(table: str, path: KeyPath) -> Callable[[Any], bytes]:
@@ -297,24 +244,6 @@ def _primary_of_row(encode_key: Callable[[Any], bytes], names: tuple[str, ...]) 
     return primary_of_row
 
 
-def key_decoder(path: KeyPath) -> Callable[[bytes], Any]:
-    """Return what reads an encoded primary key back; kinds that cannot be read back are given as hexadecimal text."""
-    try:
-        decoders = [component_decoder(term.column.kind, False) for term in path.terms]
-    except ValueError:
-        return bytes.hex
-
-    def decode(primary: bytes) -> Any:
-        values = []
-        offset = 0
-        for decode_one in decoders:
-            value, offset = decode_one(primary, offset)
-            values.append(value)
-        return values[0] if len(values) == 1 else tuple(values)
-
-    return decode
-
-
 def _same(row: Any) -> Any:
     return row
 
@@ -326,45 +255,3 @@ def _projector(target: Any, names: list[str]) -> Callable[[Any], Any]:
         return target(**{name: getattr(row, name) for name in names})
 
     return project
-
-
-def _generated_struct(definition: TableDefinition, fields: list[FieldEntry]) -> Any:
-    """Make a struct of all stored columns; unknown ones of stored-only kinds stay raw msgpack."""
-    members: list[tuple[str, Any, Any]] = []
-    for field in fields:
-        column = definition.columns.get(field.name)
-        if column is not None:
-            members.append((field.name, column.annotation, msgspec.field(default=msgspec.UNSET)))
-            continue
-        kind: Any = msgspec.Raw if field.kind in STORED_KINDS else TYPES_BY_KIND[field.kind]
-        annotation = kind | None if field.nullable and kind is not msgspec.Raw else kind
-        stored = field.default or b"\xc0"
-        default = msgspec.msgpack.decode(stored, type=annotation)
-        members.append((field.name, annotation, msgspec.field(default=default)))
-    return msgspec.defstruct(definition.name, members, array_like=True, frozen=True, kw_only=True, gc=False)
-
-
-def _constrained_struct(definition: TableDefinition, fields: list[FieldEntry]) -> Any:
-    """Make the struct that validates: the same columns, with the constraints of kind and class."""
-    members: list[tuple[str, Any]] = []
-    for field in fields:
-        column = definition.columns.get(field.name)
-        members.append((field.name, Any if column is None else _constrained(column)))
-    return msgspec.defstruct(definition.name, members, array_like=True)
-
-
-def _constrained(column: ColumnDefinition) -> Any:
-    limit = column.options.max_length
-    if limit is not None:
-        meta: Meta | None = Meta(max_length=limit)
-    elif column.bare_annotation is int:
-        meta = _INT_META
-    elif column.kind in {"datetime", "datetime_naive"}:
-        meta = Meta(tz=column.kind == "datetime")
-    elif column.kind == "time":
-        meta = Meta(tz=False)
-    else:
-        return column.annotation
-    bare: Any = column.bare_annotation
-    inner: Any = Annotated[bare, meta]
-    return inner | None if column.nullable else inner

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Any, Final, NamedTuple
 
-from docs_layer.conditions import ALWAYS, every
+from docs_layer.conditions import ALWAYS, columns_of, every
 from docs_layer.errors import QueryError
 from docs_layer.ordering import SortKey, sort_key
 from docs_layer.plans import Branch, Plan
@@ -39,11 +39,13 @@ class ReadCount:
         rows_read: Rows it decoded or counted.
         rows_returned: Rows it gave out.
         spilled_runs: Sorted runs it wrote to disk.
+        has_pending: Whether values of rows that it read lie outside of them; such values are read when they are needed.
     """
 
     rows_read: int = 0
     rows_returned: int = 0
     spilled_runs: int = 0
+    has_pending: bool = False
 
 
 class Window(NamedTuple):
@@ -78,7 +80,9 @@ def read_rows(view: View, plan: Plan, window: Window, count: ReadCount) -> Rows:
         return
     is_whole = not plan.sort and not plan.unique and plan.after is None
     hint = window.stop if is_whole else None
-    rows: Iterable[list[Any]] = (chunk for branch in plan.branches for chunk in _read_branch(view, branch, hint, count))
+    rows: Iterable[list[Any]] = (
+        chunk for branch in plan.branches for chunk in _read_branch(view, plan, branch, hint, count)
+    )
     if plan.sort:
         rows = _sorted(view, plan, rows, window, count)
     else:
@@ -88,7 +92,7 @@ def read_rows(view: View, plan: Plan, window: Window, count: ReadCount) -> Rows:
             rows = _behind(rows, sort_key(plan.order), plan)
     for batch in _windowed(rows, window):
         count.rows_returned += len(batch)
-        yield batch
+        yield [view.table.completed(view.reader, row, plan.columns) for row in batch] if count.has_pending else batch
 
 
 def count_rows(view: View, plan: Plan, window: Window, count: ReadCount) -> int:
@@ -103,21 +107,25 @@ def count_rows(view: View, plan: Plan, window: Window, count: ReadCount) -> int:
         if branch.condition == ALWAYS and not branch.keys and not branch.also:
             found += sum(len(chunk.keys) for chunk in scan_ranges(view.reader, branch, left, values=False))
         else:
-            found += sum(len(chunk) for chunk in _read_branch(view, branch, left, count))
+            found += sum(len(chunk) for chunk in _read_branch(view, plan, branch, left, count))
     count.rows_read = max(count.rows_read, found)
     wanted = max(0, found - window.offset)
     return wanted if window.limit is None else min(wanted, window.limit)
 
 
-def _read_branch(view: View, branch: Branch, hint: int | None, count: ReadCount) -> Rows:
+def _read_branch(view: View, plan: Plan, branch: Branch, hint: int | None, count: ReadCount) -> Rows:
     """Give the rows of one branch that answer the query, in lists; stop after `hint` rows."""
     # Only what an index leads to is read later than the scan, so only there the program's own writes can interfere.
     is_moving = view.is_live and branch.path.number != 0 and not branch.index_only
     condition = every((branch.condition, branch.served)) if is_moving else branch.condition
     predicate = compile_predicate(condition)
+    columns = columns_of(condition).union(term.column.column for term in (*plan.order, *plan.sort))
     found = 0
-    for rows in fetch_rows(view, branch, None if is_moving or branch.condition != ALWAYS else hint):
+    for rows, has_pending in fetch_rows(view, branch, None if is_moving or branch.condition != ALWAYS else hint):
         count.rows_read += len(rows)
+        if has_pending:
+            count.has_pending = True
+            rows = [view.table.completed(view.reader, row, columns) for row in rows]  # noqa: PLW2901 - the same rows
         kept = rows if predicate is None else [row for row in rows if predicate(row)]
         found += len(kept)
         if kept:
@@ -161,7 +169,7 @@ def _behind(rows: Iterable[list[Any]], key: SortKey, plan: Plan) -> Rows:
 def _sorted(view: View, plan: Plan, rows: Iterable[list[Any]], window: Window, count: ReadCount) -> Rows:
     """Sort by encoded values, so that the order is the documented one; equal rows stay as they were read."""
     key = sort_key(plan.sort)
-    encode, decode = _row_form(view, plan)
+    encode, decode = _row_form(view, plan, count)
     limits = SortLimits(window.sort_memory_bytes, _refusal(view.table.name, window))
     sorter = Sorter(limits, window.stop, unique=plan.unique)
     after = plan.after
@@ -177,12 +185,13 @@ def _sorted(view: View, plan: Plan, rows: Iterable[list[Any]], window: Window, c
         sorter.close()
 
 
-def _row_form(view: View, plan: Plan) -> tuple[Callable[[Any], bytes], Callable[[bytes], Any]]:
+def _row_form(view: View, plan: Plan, count: ReadCount) -> tuple[Callable[[Any], bytes], Callable[[bytes], Any]]:
     """Return how the rows of a plan are kept as bytes while they are sorted."""
     if any(branch.index_only for branch in plan.branches):
         covered = view.table.covered(plan.branches[0].path.number)
         return covered.encode, covered.decode
-    return view.table.codec.encode, view.table.codec.decode
+    table = view.table
+    return (lambda row: table.stored_form(row) if count.has_pending else table.codec.encode(row)), table.codec.decode
 
 
 def _refusal(table: str, window: Window) -> Callable[[], None]:

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
-from docs_layer.bound_tables import BoundTable, Reference, Referrer
+from docs_layer.bound_indexes import Reference, Referrer
+from docs_layer.bound_tables import BoundTable
 from docs_layer.conditions import VALUE_SET
 from docs_layer.errors import ForeignKeyViolation
 from docs_layer.intervals import IntervalSet, point

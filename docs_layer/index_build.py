@@ -105,7 +105,8 @@ def _build_batch(transaction: Transaction, table: BoundTable, index: IndexMainta
     for chunk in transaction.scan(first, last + b"\0"):
         for row_key, stored in zip(chunk.keys, chunk.values, strict=True):
             primary = row_key[len(table.row_prefix) :]
-            for key, value in new_entries(table, index, table.codec.decode(stored), primary):
+            row = table.row_with(transaction, primary, stored, index.columns)
+            for key, value in new_entries(table, index, row, primary):
                 if key in entries:
                     clashes.append((index.primary_of(key, entries[key]), primary))
                 entries[key] = value

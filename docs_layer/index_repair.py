@@ -119,7 +119,7 @@ class _Pass:
         row_keys = [table.row_prefix + _primary_of(index, entry) for entry in zip(keys, values, strict=True)]
         rows = transaction.multi_get(row_keys)
         for entry, row_key, stored in zip(zip(keys, values, strict=True), row_keys, rows, strict=True):
-            if stored is None or entry not in _entries_of(table, index, row_key, stored):
+            if stored is None or entry not in _entries_of(transaction, table, index, row_key, stored):
                 transaction.delete(entry[0])
                 found.removed += 1
         return found
@@ -128,11 +128,13 @@ class _Pass:
         found = RepairReport()
         wanted: dict[bytes, tuple[IndexMaintainer, bytes, bytes]] = {}
         ready = [index for index in table.indexes if index.is_ready]
+        columns = frozenset[str]().union(*(index.columns for index in ready))
         for row_key, stored in zip(keys, values, strict=True):
             try:
-                row = table.codec.decode(stored)
+                primary = row_key[len(table.row_prefix) :]
+                row = table.row_with(transaction, primary, stored, columns)
                 for index in ready:
-                    for key, value in index.entries(row, row_key[len(table.row_prefix) :]):
+                    for key, value in index.entries(row, primary):
                         if key in wanted:
                             found.left.append(_shared(index, row_key))
                         wanted.setdefault(key, (index, value, row_key))
@@ -159,9 +161,12 @@ def _primary_of(index: IndexMaintainer, entry: Entry) -> bytes:
         return b""
 
 
-def _entries_of(table: BoundTable, index: IndexMaintainer, row_key: bytes, stored: bytes) -> tuple[Entry, ...]:
-    """Return the entries of a row; an entry of one that cannot be read is left as damage of the row."""
+def _entries_of(
+    transaction: Transaction, table: BoundTable, index: IndexMaintainer, row_key: bytes, stored: bytes
+) -> tuple[Entry, ...]:
+    """Return the entries of a row, none of one that cannot be read."""
+    primary = row_key[len(table.row_prefix) :]
     try:
-        return index.entries(table.codec.decode(stored), row_key[len(table.row_prefix) :])
+        return index.entries(table.row_with(transaction, primary, stored, index.columns), primary)
     except (CorruptionError, UnencodableError):
         return ()

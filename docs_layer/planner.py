@@ -70,7 +70,7 @@ def make_plan(wanted: Wanted, paths: Sequence[KeyPath], estimate: Estimate | Non
     if isinstance(condition, Some) and not condition.parts:
         return Plan((), (), wanted.order)
     wanted = wanted._replace(order=without_repeats(_placed(condition, wanted.order)))
-    return _choose(wanted, paths, estimate)._replace(order=wanted.order, unique=wanted.unique)
+    return _choose(wanted, paths, estimate)._replace(order=wanted.order, unique=wanted.unique, columns=wanted.columns)
 
 
 def _choose(wanted: Wanted, paths: Sequence[KeyPath], estimate: Estimate | None) -> Plan:

@@ -47,6 +47,7 @@ class Plan(NamedTuple):
         after: Only rows with a greater sort key in `order` are wanted, where the ranges do not say so already.
         is_full_scan: Whether the whole table is read to filter or to sort it.
         suggestion: Text of an index that would serve the query better, or None.
+        columns: Names of the columns that are looked at beside the condition's, None for whole rows.
     """
 
     branches: tuple[Branch, ...]
@@ -56,6 +57,7 @@ class Plan(NamedTuple):
     after: bytes | None = None
     is_full_scan: bool = False
     suggestion: str | None = None
+    columns: frozenset[str] | None = None
 
 
 def describe_plan(plan: Plan) -> list[str]:

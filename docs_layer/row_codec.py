@@ -20,12 +20,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, Optional
 
 import msgspec
 from msgspec.structs import fields as struct_members
 
 from docs_layer.errors import CorruptionError, ValidationError
+from docs_layer.large_values import Pending, has_large_values
 
 RowStruct = Any
 """A frozen array-like struct whose fields are the columns of the current layout."""
@@ -58,7 +59,8 @@ class RowCodec:
     """Encodes and decodes the rows of one table for one struct type.
 
     Attributes:
-        decode: Row bytes to struct; raises `CorruptionError`. Every layout is understood.
+        decode: Row bytes to struct; raises `CorruptionError`. Every layout is understood. `Pending` stands for values
+            that lie outside of the row; see `large_values`.
         encode: Struct to row bytes in the current layout, unchecked.
         checked: Struct to (row bytes, the struct as it will be read); raises `ValidationError`. The result shares no
             mutable value with the argument.
@@ -75,6 +77,7 @@ class RowCodec:
         defaults: Mapping[int, bytes],
         checks: Mapping[str, Callable[[Any], bool]],
         row_checks: Sequence[Callable[[Any], bool]] = (),
+        open_large: Callable[[bytes], tuple[bytes, frozenset[str]]] | None = None,
     ) -> None:
         """Prepare the functions.
 
@@ -86,12 +89,41 @@ class RowCodec:
             defaults: Msgpack of the value for rows whose layout lacks a field, by field number.
             checks: Predicates by column name; called with non-null values.
             row_checks: Predicates of whole rows; called when their columns are valid.
+            open_large: Gives a row that has values outside of it with null for those, and the names of their columns.
         """
         upgrade = _upgrader(table, layouts, defaults)
         current = max(layouts)
-        self.decode = _row_decoder(table, struct, current, upgrade)
+        decode_rest = _row_decoder(table, _with_nulls(table, struct), current, upgrade, None)
+        self.decode = _row_decoder(
+            table, struct, current, upgrade, open_large and _large_decoder(struct, decode_rest, open_large)
+        )
         self.encode = _row_encoder(current)
         self.checked = _row_checker(table, struct, constrained, bytes([current]), checks, row_checks)
+
+
+def _with_nulls(table: str, struct: type[RowStruct]) -> type[RowStruct]:
+    """Return a struct of the same fields in which every value may be null."""
+    members: list[tuple[str, Any]] = [
+        (field.name, field.type if field.type is msgspec.Raw else Optional[field.type])  # noqa: UP045 - at run time
+        for field in struct_members(struct)
+    ]
+    return msgspec.defstruct(table, members, array_like=True)
+
+
+def _large_decoder(
+    struct: type[RowStruct],
+    decode_rest: Callable[[bytes], RowStruct],
+    open_large: Callable[[bytes], tuple[bytes, frozenset[str]]],
+) -> Callable[[bytes], RowStruct]:
+    names = [field.name for field in struct_members(struct)]
+
+    def decode(stored: bytes) -> RowStruct:
+        rest, large = open_large(stored)
+        row = decode_rest(rest)
+        values = {name: getattr(row, name) for name in names} | dict.fromkeys(large, Pending(stored))
+        return struct(**values)
+
+    return decode
 
 
 def _row_encoder(current: int) -> Callable[[RowStruct], bytes]:
@@ -104,7 +136,11 @@ def _row_encoder(current: int) -> Callable[[RowStruct], bytes]:
 
 
 def _row_decoder(
-    table: str, struct: type[RowStruct], current: int, upgrade: Callable[[bytes], bytes]
+    table: str,
+    struct: type[RowStruct],
+    current: int,
+    upgrade: Callable[[bytes], bytes],
+    decode_large: Callable[[bytes], RowStruct] | None,
 ) -> Callable[[bytes], RowStruct]:
     decode_struct = msgspec.msgpack.Decoder(struct).decode
 
@@ -112,6 +148,8 @@ def _row_decoder(
         try:
             if stored[0] == current:
                 return decode_struct(stored[1:])
+            if decode_large is not None and has_large_values(stored):
+                return decode_large(stored)
             return decode_struct(upgrade(stored))
         except (msgspec.MsgspecError, ValueError, IndexError, KeyError, TypeError, RecursionError) as error:
             raise CorruptionError(f"table {table}", f"not a row: {error} ({stored[:40].hex()})") from error

@@ -88,6 +88,8 @@ class _Deletion:
 
     def _delete(self, table: BoundTable, found: StoredRow) -> None:
         self._transaction.delete(table.row_prefix + found.primary)
+        if found.large:
+            table.large.delete(self._transaction, found.primary)
         for index in table.indexes:
             for entry in index.entries(found.row, found.primary):
                 delete_entry(self._transaction, index, entry, found.primary)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from decimal import InvalidOperation
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import msgspec
@@ -21,6 +22,7 @@ from docs_layer.errors import NotFoundError, ValidationError
 from docs_layer.foreign_keys import Parents, collect_parents, require_parents
 from docs_layer.indexes import KEY_LIMIT_BYTES, Entry, IndexMaintainer
 from docs_layer.key_encoding import UnencodableError
+from docs_layer.large_values import INLINE_LIMIT_BYTES, has_large_values
 from docs_layer.row_changes import RowChange
 from docs_layer.rows_write import UndoneOnError, insert_rows, unique_violation
 from docs_layer.sequences import Sequences
@@ -28,11 +30,19 @@ from docs_layer.store import Transaction
 
 
 class StoredRow(NamedTuple):
-    """A row as it was read: its encoded primary key, its bytes, and what they say."""
+    """A row as it was read.
+
+    Attributes:
+        primary: Its encoded primary key.
+        stored: Its bytes, with large values in it.
+        row: What they say.
+        large: The large values that are stored out of line, by field number.
+    """
 
     primary: bytes
     stored: bytes
     row: Any
+    large: Mapping[int, bytes] = MappingProxyType({})
 
 
 class Change(NamedTuple):
@@ -51,7 +61,13 @@ def find_row(transaction: Transaction, table: BoundTable, key: Any) -> StoredRow
 def read_stored(transaction: Transaction, table: BoundTable, primary: bytes) -> StoredRow | None:
     """Read the row with an encoded primary key, validated; None if it is not there."""
     stored = transaction.get(table.row_prefix + primary)
-    return None if stored is None else StoredRow(primary, stored, table.codec.decode(stored))
+    if stored is None:
+        return None
+    if not has_large_values(stored):
+        return StoredRow(primary, stored, table.codec.decode(stored))
+    large = table.large.load(transaction, primary, stored)
+    whole = table.large.join(stored, large)
+    return StoredRow(primary, whole, table.codec.decode(whole), large)
 
 
 def update_row(transaction: Transaction, table: BoundTable, key: Any, change: RowChange) -> Any:
@@ -133,6 +149,9 @@ def change_rows(
         value, new = _validated(table, found, values)
         written.append(new)
         if value != found.stored:
+            if found.large or len(value) > INLINE_LIMIT_BYTES:
+                value, large = table.large.split(value)
+                table.large.write(transaction, found.primary, found.large, large)
             transaction.put(table.row_prefix + found.primary, value)
             changes.append(Change(found.primary, found.row, new))
             names.update(values)

@@ -26,6 +26,7 @@ from docs_layer.errors import DatabaseError, UniqueViolation
 from docs_layer.foreign_keys import Parents, collect_parents
 from docs_layer.indexes import KEY_LIMIT_BYTES, Entry, IndexMaintainer
 from docs_layer.key_encoding import UnencodableError
+from docs_layer.large_values import INLINE_LIMIT_BYTES
 from docs_layer.sequences import LARGEST_MOVING_ID, Sequences
 from docs_layer.store import Transaction
 
@@ -129,6 +130,9 @@ def _insert_structs(
     for struct in structs:
         value, row = checked(struct)
         primary = primary_of(row)
+        if len(value) > INLINE_LIMIT_BYTES:
+            value, large = table.large.split(value)
+            table.large.write(transaction, primary, {}, large)
         pairs.append((prefix + primary, value))
         written.append(row)
         try:

@@ -12,10 +12,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from docs_layer.bound_tables import BoundTable
 from docs_layer.errors import CorruptionError
+from docs_layer.large_values import FIRST_LAYOUT
 from docs_layer.plans import Branch
 from docs_layer.store import Chunk, Reader
 from docs_layer.tables import Table
@@ -40,19 +41,25 @@ class View:
     is_live: bool
 
 
-def fetch_rows(view: View, branch: Branch, limit: int | None) -> Iterator[list[Any]]:
+class Fetched(NamedTuple):
+    """Decoded rows, and whether `Pending` stands for a value in any of them."""
+
+    rows: list[Any]
+    has_pending: bool
+
+
+def fetch_rows(view: View, branch: Branch, limit: int | None) -> Iterator[Fetched]:
     """Give all rows that a branch's path holds, decoded, in lists; at most `limit` where that is given."""
     if branch.index_only:
         read = view.table.covered(branch.path.number).read
         for chunk in scan_ranges(view.reader, branch, limit, values=branch.path.unique):
-            yield read(chunk.keys, chunk.values)
+            yield Fetched(read(chunk.keys, chunk.values), has_pending=False)
         return
-    decode = view.table.codec.decode
     if branch.path.number == 0:
         for stored in _get_in_batches(view.reader, branch.keys, branch.reverse):
-            yield [decode(value) for value in stored if value is not None]
+            yield _decoded(view.table, [value for value in stored if value is not None])
         for chunk in scan_ranges(view.reader, branch, limit, values=True):
-            yield [decode(value) for value in chunk.values]
+            yield _decoded(view.table, chunk.values)
         return
     prefix = view.table.row_prefix
     found = _primaries(view, branch, None if branch.also else limit)
@@ -60,7 +67,11 @@ def fetch_rows(view: View, branch: Branch, limit: int | None) -> Iterator[list[A
         found = _common(found, _primaries(view, other, None))
     for primaries in found:
         row_keys = [prefix + primary for primary in primaries]
-        yield _rows_of(view, branch, row_keys, decode)
+        yield _decoded(view.table, _stored_rows(view, branch, row_keys))
+
+
+def _decoded(table: BoundTable, stored: list[bytes]) -> Fetched:
+    return Fetched(list(map(table.codec.decode, stored)), bool(stored) and min(stored) < FIRST_LAYOUT)
 
 
 def scan_ranges(reader: Reader, branch: Branch, limit: int | None, *, values: bool) -> Iterator[Chunk]:
@@ -105,11 +116,11 @@ def _common(left: Iterator[list[bytes]], right: Iterator[list[bytes]]) -> Iterat
         yield found
 
 
-def _rows_of(view: View, branch: Branch, row_keys: Sequence[bytes], decode: Callable[[bytes], Any]) -> list[Any]:
+def _stored_rows(view: View, branch: Branch, row_keys: Sequence[bytes]) -> list[bytes]:
     rows = []
     for key, stored in zip(row_keys, view.reader.multi_get(row_keys), strict=True):
         if stored is not None:
-            rows.append(decode(stored))
+            rows.append(stored)
         elif not view.is_live:
             raise CorruptionError(
                 f"index {branch.path.name}", "an entry names a row that is not there; run verify()", key=key

@@ -57,8 +57,9 @@ class Home(Protocol):
 
 def read_row(reader: Reader, table: BoundTable, key: Any) -> Any:
     """Return the row with a primary key, or None."""
-    stored = reader.get(table.row_prefix + table.encode_key(key))
-    return None if stored is None else table.show(table.codec.decode(stored))
+    primary = table.encode_key(key)
+    stored = reader.get(table.row_prefix + primary)
+    return None if stored is None else table.show(table.row_of(reader, primary, stored))
 
 
 class Snapshot:

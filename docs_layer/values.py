@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from enum import Enum
 from operator import attrgetter
 from typing import Any, Final, NamedTuple
 from uuid import UUID

@@ -15,7 +15,8 @@ from docs_layer.catalog import Catalog
 from docs_layer.errors import CorruptionError, ValidationError
 from docs_layer.indexes import Entry, IndexMaintainer
 from docs_layer.key_encoding import MalformedKeyError, UnencodableError
-from docs_layer.keyspace import index_range, row_range
+from docs_layer.keyspace import index_range, large_values_range, row_range
+from docs_layer.large_values import has_large_values
 from docs_layer.schema_views import make_definition
 from docs_layer.store import Chunk, Reader
 
@@ -82,6 +83,8 @@ class _TableCheck:
         for chunk in self._reader.scan(*row_range(number)):
             self.row_count += len(chunk.keys)
             yield from self._check_rows(chunk)
+        for chunk in self._reader.scan(*large_values_range(number), values=False):
+            yield from self._check_large_values(chunk)
         for index in self._indexes:
             for chunk in self._reader.scan(*index_range(number, index.path.number)):
                 self.entry_count += len(chunk.keys)
@@ -95,7 +98,7 @@ class _TableCheck:
         parents: dict[bytes, tuple[str, bytes]] = {}
         for key, stored in zip(chunk.keys, chunk.values, strict=True):
             try:
-                row = table.codec.decode(stored)
+                row = table.row_of(self._reader, key[len(table.row_prefix) :], stored)
                 primary = table.primary_of_row(row)
                 for index in self._indexes:
                     for entry_key, entry_value in index.entries(row, primary):
@@ -113,6 +116,20 @@ class _TableCheck:
             if table.row_prefix + primary != key:
                 yield CorruptionError(place, "the row lies under another key than its own", key=key)
         yield from self._missing(wanted, parents)
+
+    def _check_large_values(self, chunk: Chunk) -> Iterator[CorruptionError]:
+        """Check that each chunk belongs to a row that is there; that rows have their chunks is seen by reading them."""
+        table = self._table
+        begin = len(table.large.prefix)
+        owners: dict[bytes, bytes] = {}
+        for key in chunk.keys:
+            try:
+                owners[table.row_prefix + key[begin : table.skip_key(key, begin)]] = key
+            except MalformedKeyError:
+                owners[b""] = key
+        for key, is_there in zip(owners.values(), self._reader.multi_get(list(owners)), strict=True):
+            if is_there is None or not has_large_values(is_there):
+                yield CorruptionError(f"table {table.name}", "a value out of line has no row", key=key)
 
     def _missing(
         self, wanted: dict[bytes, tuple[IndexMaintainer, bytes, bytes]], parents: dict[bytes, tuple[str, bytes]]
@@ -149,7 +166,9 @@ class _TableCheck:
                 yield CorruptionError(place, "an entry does not say what its row says", key=key)
 
     def _entries_of(self, index: IndexMaintainer, stored: bytes, row_key: bytes) -> tuple[Entry, ...]:
+        table = self._table
+        primary = row_key[len(table.row_prefix) :]
         try:
-            return index.entries(self._table.codec.decode(stored), row_key[len(self._table.row_prefix) :])
+            return index.entries(table.row_with(self._reader, primary, stored, index.columns), primary)
         except (CorruptionError, UnencodableError):
             return ()

@@ -19,6 +19,7 @@ PINNED = {
     "docs_layer/keyspace.py": "tests/docs_layer/test_keyspace.py",
     "docs_layer/stored_conditions.py": "tests/docs_layer/test_stored_conditions.py",
     "docs_layer/page_tokens.py": "tests/docs_layer/test_paging.py",
+    "docs_layer/large_values.py": "tests/docs_layer/test_large_values.py",
     "docs_layer/row_codec.py": "tests/formats/test_row_bytes.py",
     "lsm/kernel/blocks.py": "tests/formats/test_table_bytes.py",
     "lsm/kernel/filters.py": "tests/formats/test_table_bytes.py",

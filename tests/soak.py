@@ -39,8 +39,13 @@ class Outcome(NamedTuple):
 
 
 def parts(minutes: float) -> list[Part]:
-    """Return the parts that run once."""
-    return [_real("kills", minutes / 6), _real("power", minutes / 6), _real("shortage", minutes / 20)]
+    """Return the parts that run once; the second and the last one have an end of their own."""
+    return [
+        _real("kills", minutes / 6),
+        _real("power", minutes),
+        _real("shortage", minutes / 20),
+        _real("syscalls", minutes),
+    ]
 
 
 def _real(name: str, minutes: float) -> Part:

@@ -133,11 +133,14 @@ class CommitPipeline:
 
     def _finish_locked(self) -> None:
         core = self._core
-        self._prepare_locked(0)
+        core.check_writable_locked()
+        if core.unfinished:
+            finish_unfinished_locked(core, self._in_flight)
+        # No rotation, also if one is due: on a full disk what was acknowledged can be synced all the same.
         log = core.live_log
         if core.durable != (log.number, log.end) or core.unsynced:
             make_durable_locked(core, log, log.end)
-        if log.entry_count:
+        if log.entry_count and not core.rotating:
             promise = encode_frame(log.identity, log.end, core.view[1] + 1, 0, core.durable, b"")
             with suppress(StorageError):  # all is durable already; the promise only helps to tell damage
                 log.append(promise)

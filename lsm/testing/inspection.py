@@ -5,16 +5,13 @@ from __future__ import annotations
 from binascii import crc32
 
 import lsm
-from lsm.filenames import manifest_name, parse_name, table_name
-from lsm.manifest import Manifest, read_current, read_manifest
 from lsm.testing.crashes import Crash, WrongRecoveryError, difference
 from lsm.testing.environment import SimulatedEnvironment
 from lsm.testing.file_system import SimulatedFileSystem
 from lsm.testing.operations import COUNTER
 from lsm.testing.statements import State
+from lsm.testing.unnamed_files import unnamed_files
 from lsm.testing.workload import PATH, SMALL_OPTIONS, Workload, abandon, content
-
-LASTING_NAMES = frozenset({"CURRENT", "LOCK", "MAINTENANCE", "PRESENCE", "SHARED"})
 
 
 class Inspection:
@@ -121,18 +118,4 @@ def checked_content(database: lsm.Database) -> dict[bytes, bytes]:
 
 def unexpected_names(filesystem: SimulatedFileSystem, path: str = PATH) -> list[str]:
     """Return the names in a database directory that nothing refers to."""
-    directory = filesystem.open_directory(path)
-    current = read_current(directory)
-    if current is None:
-        return directory.names()
-    manifest = read_manifest(directory, *current)
-    known = {*LASTING_NAMES, manifest_name(manifest.number)}
-    if manifest.previous_number is not None:
-        known.add(manifest_name(manifest.previous_number))
-    known.update(table_name(table.number) for table in manifest.version.tables())
-    return [name for name in directory.names() if name not in known and not _is_needed_log(name, manifest)]
-
-
-def _is_needed_log(name: str, manifest: Manifest) -> bool:
-    parsed = parse_name(name)
-    return parsed is not None and parsed[0] == "log" and parsed[1] >= manifest.oldest_log.number
+    return unnamed_files(filesystem.open_directory(path))

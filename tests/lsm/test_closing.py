@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 import lsm
 from lsm import maintenance as maintenance_module
 from lsm.commit.pipeline import CommitPipeline
+from lsm.testing import Fault
 from tests.support.worlds import World, content
 
 
@@ -105,3 +107,15 @@ def test_closing_gives_back_every_descriptor(tmp_path: Path) -> None:
     assert [name for name in names if name.is_relative_to(tmp_path)] == []
     with pytest.raises(lsm.ClosedError):
         database.get(b"in a table")
+
+
+def test_closing_on_a_full_disk_makes_everything_durable(world: World) -> None:
+    """A new log cannot be made, but no new log is needed: what was acknowledged is synced, and closing succeeds."""
+    database = world.open()
+    database.put(b"first", b"1")
+    world.filesystem.fail(Fault(operation="write", error=errno.ENOSPC, times=None))
+    with pytest.raises(lsm.DiskFullError):
+        database.flush()
+    database.close()
+
+    assert content(world.without_power().open()) == {b"first": b"1"}

@@ -16,12 +16,13 @@ from pathlib import Path
 from tests.real.kills import kills
 from tests.real.power_cut import power_cuts
 from tests.real.shortage import shortages
+from tests.real.syscall_faults import syscall_faults
 from tests.support.totals import Lane, append, table
 
 Run = Callable[[Path, float], Iterator[Lane]]
 """Runs one group of lanes in an empty directory, for about so many minutes where it has no end of its own."""
 
-GROUPS: dict[str, Run] = {"kills": kills, "power": power_cuts, "shortage": shortages}
+GROUPS: dict[str, Run] = {"kills": kills, "power": power_cuts, "shortage": shortages, "syscalls": syscall_faults}
 
 
 def run(name: str, minutes: float) -> list[Lane]:

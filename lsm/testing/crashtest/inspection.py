@@ -8,13 +8,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import lsm
-from lsm.filenames import CURRENT, LOCK, MAINTENANCE, PRESENCE, SHARED, manifest_name, parse_name, table_name
-from lsm.manifest import Manifest, read_current, read_manifest
 from lsm.posix import PosixEnvironment
 from lsm.testing.crashtest.history import BrokenPromiseError, Counts, History, PromisedCheckpoint, check
 from lsm.testing.crashtest.plan import COUNTER
-
-_LASTING = frozenset({CURRENT, LOCK, MAINTENANCE, PRESENCE, SHARED})
+from lsm.testing.unnamed_files import unnamed_files
 
 
 class Found(NamedTuple):
@@ -38,7 +35,7 @@ def inspect(path: str, options: lsm.Options, history: History, least: Counts, mo
         damage = database.verify().damage
         if damage:
             raise BrokenPromiseError(f"verify after recovery: {damage}")
-        unnamed = unnamed_files(path)
+        unnamed = _unnamed(path)
         if unnamed:
             raise BrokenPromiseError(f"files that nothing names are left: {unnamed}")
         recovery = database.recovery
@@ -61,25 +58,12 @@ def read(database: lsm.Database) -> tuple[dict[bytes, bytes], int]:
     return dict(forward), database.counter(COUNTER)
 
 
-def unnamed_files(path: str) -> list[str]:
-    """Return the names in a database directory that nothing refers to."""
+def _unnamed(path: str) -> list[str]:
     directory = PosixEnvironment().filesystem.open_directory(path)
     try:
-        names = directory.names()
-        current = read_current(directory)
-        if current is None:
-            return names
-        manifest = read_manifest(directory, *current)
+        return unnamed_files(directory)
     finally:
         directory.close()
-    needed = {*_LASTING, *map(table_name, (table.number for table in manifest.version.tables()))}
-    needed |= {manifest_name(number) for number in (manifest.number, manifest.previous_number) if number is not None}
-    return [name for name in names if name not in needed and not _is_needed_log(name, manifest)]
-
-
-def _is_needed_log(name: str, manifest: Manifest) -> bool:
-    parsed = parse_name(name)
-    return parsed is not None and parsed[0] == "log" and parsed[1] >= manifest.oldest_log.number
 
 
 def inspect_checkpoints(

@@ -69,7 +69,7 @@ def work(task: Task, pipe: int) -> None:
     try:
         database = lsm.open(task.path, lsm.Options(**task.options))  # type: ignore[arg-type]  # checked by Options
         send(pipe, Opened(task.process))
-        workers = [_Worker(task, database, writer, last, pipe, asked) for writer, last in task.writers]
+        workers = [Worker(task, database, writer, last, pipe, asked) for writer, last in task.writers]
         threads = [threading.Thread(target=worker.run, name=f"writer-{worker.writer}") for worker in workers]
         for thread in threads:
             thread.start()
@@ -91,8 +91,8 @@ def _give_up(process: int, pipe: int) -> None:
         os._exit(1)
 
 
-class _Worker:
-    """One writer, in a thread of its own."""
+class Worker:
+    """One writer, for one thread."""
 
     def __init__(
         self, task: Task, database: lsm.Database, writer: int, last_number: int, pipe: int, asked: threading.Event
@@ -113,13 +113,14 @@ class _Worker:
             for step in steps(f"{self._task.seed}/{self.writer}", self.writer):
                 if self._asked.is_set():
                     break
-                self._take(step)
+                self.take(step)
             for snapshot, _ in self._snapshots:
                 snapshot.close()
         except BaseException:  # noqa: BLE001 - whatever it is, the parent has to hear of it
             _give_up(self._task.process, self._pipe)
 
-    def _take(self, step: Step) -> None:
+    def take(self, step: Step) -> None:
+        """Do one step, and tell the parent before and after. Raises errors that are not allowed."""
         self._number += 1
         send(self._pipe, Issued(self.writer, self._number, step))
         try:

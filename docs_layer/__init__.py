@@ -13,6 +13,7 @@ the names below are public; everything else may change.
 """
 
 from docs_layer.assignments import increment, push, remove, set_, unset
+from docs_layer.collection import Collection
 from docs_layer.columns import Col, Key, Many, One, Ref
 from docs_layer.database import Database, table_from_catalog
 from docs_layer.errors import (
@@ -75,6 +76,7 @@ __all__ = [
     "Assignment",
     "ClosedError",
     "Col",
+    "Collection",
     "Column",
     "CommitUnknownError",
     "ConflictError",

@@ -20,7 +20,7 @@ from docs_layer.key_paths import KeyPath, PathTerm
 from docs_layer.keyspace import index_prefix, row_key_prefix
 from docs_layer.stored_conditions import condition_of
 from docs_layer.tables import Table
-from docs_layer.values import ColumnShape
+from docs_layer.values import ColumnShape, document_root
 
 
 class Reference:
@@ -87,7 +87,10 @@ def _path_term(entry: TableEntry, term: IndexTermEntry, shapes: Mapping[str, Col
 
 def _condition(entry: TableEntry, stored: bytes, shapes: Mapping[str, ColumnShape]) -> Condition:
     names = {field.number: field.name for field in entry.fields}
-    return bind(condition_of(stored, names, Table), Scope(entry.name, Table, shapes))
+    document = next((field.name for field in entry.fields if field.kind == "document"), None)
+    root = None if document is None else document_root(document)
+    keys = frozenset(names[number] for number in entry.key)
+    return bind(condition_of(stored, names, Table), Scope(entry.name, Table, shapes, root, keys))
 
 
 def referrers_of(target: TableEntry, catalog: Catalog) -> list[Referrer]:

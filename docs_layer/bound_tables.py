@@ -26,7 +26,7 @@ from docs_layer.row_codec import RowCodec
 from docs_layer.row_structs import constrained_struct, generated_struct
 from docs_layer.schema_changes import check_compatible
 from docs_layer.store import Reader
-from docs_layer.values import ColumnShape
+from docs_layer.values import ColumnShape, document_root
 
 
 class BoundTable:
@@ -38,6 +38,7 @@ class BoundTable:
         is_whole: Whether `struct` is the class.
         codec: Rows to bytes and back.
         primary_of_row: From a struct to its encoded primary key.
+        document: Name of the column that holds documents, or None.
         large: What moves large values out of rows and back.
         key_of: From a struct to its primary key, a tuple where that is composite.
         skip_key: From a key and the offset of a primary key in it to the offset behind that.
@@ -53,6 +54,7 @@ class BoundTable:
         "codec",
         "decode_key",
         "definition",
+        "document",
         "encode_key",
         "entry",
         "id_sequence",
@@ -89,6 +91,7 @@ class BoundTable:
         self._covered: dict[int, CoveredRows] = {}
         self.automatic = definition.key[0] if definition.automatic else None
         self.id_sequence = row_id_sequence(entry.number)
+        self.document = None if definition.document is None else definition.document.name
         self.annotations: Mapping[str, Any] = {name: one.annotation for name, one in definition.columns.items()}
         shapes = column_shapes(entry) | {
             name: column.shape for name, column in definition.columns.items() if column.shape.source is not None
@@ -97,6 +100,8 @@ class BoundTable:
             entry.name,
             definition.row_type,
             {name: shape for name, shape in shapes.items() if name in definition.columns},
+            None if self.document is None else document_root(self.document),
+            frozenset() if self.document is None else frozenset(definition.key),
         )
         self._bind_rows(catalog)
         self._bind_keys(shapes)
@@ -134,10 +139,17 @@ class BoundTable:
             },
             self.definition.checks,
             self.large.open,
+            [field.name for field in ordered if field.kind == "document"],
         )
+        form = self.definition.document
+        if form is not None:
+            self.is_whole = False
+            self.show: Callable[[Any], Any] = form.show
+            self.to_struct: Callable[[Any], Any] = form.to_row
+            return
         shared = list(self.definition.columns)
-        self.show: Callable[[Any], Any] = _same if self.is_whole else _projector(row_type, shared)
-        self.to_struct: Callable[[Any], Any] = _same if self.is_whole else _projector(self.struct, shared)
+        self.show = _same if self.is_whole else _projector(row_type, shared)
+        self.to_struct = _same if self.is_whole else _projector(self.struct, shared)
 
     def _bind_keys(self, shapes: Mapping[str, ColumnShape]) -> None:
         number = self.entry.number

@@ -137,12 +137,14 @@ class Scope:
         owner: Its class; columns of its bases are its columns too.
         columns: Its columns by name.
         root: What `f` stands for, if it stands for anything.
+        keys: Columns that are seen as parts of the document that `f` stands for.
     """
 
     table: str
     owner: type
     columns: Mapping[str, ColumnShape]
     root: ColumnShape | None = None
+    keys: frozenset[str] = frozenset()
 
     def column(self, node: ValueNode) -> ColumnShape:
         """Return the column, or what is computed from one, that a node names.
@@ -158,6 +160,8 @@ class Scope:
                 if self.root is None:
                     raise QueryError(f"{self.table}: f stands for a document or an element; a table has columns")
                 return self.root
+            case StepNode(of=RootNode(), step=str(name)) if name in self.keys:
+                return self.columns[name]
             case StepNode():
                 return inside(self.column(node.of), node.step, self.table)
             case CallNode():

@@ -18,11 +18,12 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, overload
 
 from typing_extensions import TypeVar
 
 from docs_layer.bound_tables import BoundTable
+from docs_layer.collection import Collection, row_type_of
 from docs_layer.errors import ConflictError, NotFoundError, TransactionError
 from docs_layer.expressions import Assignment
 from docs_layer.fields import index
@@ -32,6 +33,7 @@ from docs_layer.index_repair import RepairReport, repair_indexes
 from docs_layer.query import Query
 from docs_layer.retrying import DEFAULT_RETRIES, pause, pauses
 from docs_layer.scanning import View
+from docs_layer.schema_apply import apply_schema
 from docs_layer.schema_views import SchemaCache
 from docs_layer.sequences import Sequences
 from docs_layer.sources import ReadSettings
@@ -41,6 +43,7 @@ from docs_layer.transaction import Begun, Snapshot, Transaction, TransactionBloc
 from docs_layer.verification import VerificationReport, verify_tables
 
 Row = TypeVar("Row", bound=Table)
+Model = TypeVar("Model")
 Result = TypeVar("Result")
 
 
@@ -186,9 +189,39 @@ class Database:
         with self.store.snapshot() as snapshot:
             return verify_tables(snapshot, self._cache.view(snapshot).catalog)
 
+    @overload
+    def collection(self, name: str, *, key: str = ..., key_type: type = ...) -> Collection[dict[str, Any]]: ...
+    @overload
+    def collection(
+        self, name: str, model: type[Model], *, key: str = ..., key_type: type = ...
+    ) -> Collection[Model]: ...
+    def collection(
+        self, name: str, model: type[Any] | None = None, *, key: str = "id", key_type: type = int
+    ) -> Collection[Any]:
+        """Return a collection of documents; it is made if it is not there.
+
+        Args:
+            name: Its name; a collection is stored like a table of this name.
+            model: Class of its documents: a msgspec struct, a dataclass or a pydantic model. Default: plain dicts.
+            key: Name of the primary key in documents.
+            key_type: Type of the key of a new collection. With int, and with a model whose key may be None, the
+                database gives keys that are left out.
+
+        Raises:
+            SchemaError: A table of this name is no collection, or has another key; a model without the key.
+        """
+        with self.store.snapshot() as snapshot:
+            table = self._cache.collection(snapshot, name, model, key, key_type)
+            is_stored = name in self._cache.view(snapshot).catalog.tables
+        if not is_stored:
+            apply_schema(self.store, self._cache)
+        with self.store.snapshot() as snapshot:
+            self._cache.view(snapshot).table(table)
+        return Collection(self, table)
+
     def create_index(
         self,
-        table: type[Row],
+        table: type[Table] | Collection[Any],
         *terms: Any,
         unique: bool = False,
         name: str | None = None,
@@ -203,7 +236,7 @@ class Database:
         is there already is left as it is.
 
         Args:
-            table: The table.
+            table: The table, or a collection.
             terms: What is indexed; see `index` for this and the others.
             unique: Whether a second row with the same values is refused.
             name: Name of the index.
@@ -219,13 +252,14 @@ class Database:
             SchemaError: Something that cannot be indexed, or another index of this name.
             ValidationError: A row's key in the index would be too long.
         """
+        table = row_type_of(table)
         declared = index(*terms, unique=unique, name=name, where=where, include=include)
         self._require_no_transaction()
         found = add_index(self.store, self._cache, lambda view: self._cache.view(view).table(table), declared)
         build_indexes(self.store, self._cache, self.table(table).name, progress)
         return found
 
-    def drop_index(self, table: type[Table], name: str) -> None:
+    def drop_index(self, table: type[Table] | Collection[Any], name: str) -> None:
         """Drop an index with its entries, at once.
 
         An index that the class declares comes back when the database is opened with the class.
@@ -235,12 +269,12 @@ class Database:
             SchemaError: A reference needs it.
         """
         self._require_no_transaction()
-        remove_index(self.store, self._cache, self.table(table).name, name)
+        remove_index(self.store, self._cache, self.table(row_type_of(table)).name, name)
 
-    def indexes(self, table: type[Table]) -> list[IndexInfo]:
+    def indexes(self, table: type[Table] | Collection[Any]) -> list[IndexInfo]:
         """Return the indexes of a table with their states."""
         with self.store.snapshot() as snapshot:
-            return describe_indexes(self._cache.view(snapshot).table(table))
+            return describe_indexes(self._cache.view(snapshot).table(row_type_of(table)))
 
     def repair_indexes(self) -> RepairReport:
         """Mend what `verify` finds between rows and entries, in small transactions; writing may go on meanwhile."""
@@ -301,6 +335,10 @@ class Database:
         """Forget an open transaction, wherever it is ended."""
         with self._open_lock:
             del self._open[owner]
+
+    def write(self, function: Callable[[Transaction], Result]) -> Result:
+        """Run a function of one call in a transaction of its own; `run` is for programs."""
+        return self._write(function)
 
     def _require_no_transaction(self) -> None:
         if self._open and _owner() in self._open:

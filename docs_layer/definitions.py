@@ -4,14 +4,15 @@ Owns the reading of annotations and the rules a class must obey; everything abov
 looks at annotations again. A definition is computed when a database is opened, because annotations may name classes
 that are declared later. Pure functions; the results are immutable.
 
-Kinds: those of `key_encoding` can be compared, ordered and indexed; `list`, `dict`, `struct` and `any` are stored only.
+Kinds: those of `key_encoding` can be compared, ordered and indexed; `list`, `dict`, `struct`, `any` and `document` (the
+schemaless part of a collection's rows) are stored only.
 """
 
 from __future__ import annotations
 
 import typing
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
@@ -48,7 +49,7 @@ SCALAR_KINDS: Final[Mapping[type, str]] = {
 TYPES_BY_KIND: Final[Mapping[str, type]] = {kind: type_ for type_, kind in SCALAR_KINDS.items()} | {
     "datetime_naive": datetime
 }
-STORED_KINDS: Final = frozenset({"list", "dict", "struct", "any"})
+STORED_KINDS: Final = frozenset({"list", "dict", "struct", "any", "document"})
 _SIZED_KINDS: Final = frozenset({"str", "bytes", "list", "dict"})
 
 
@@ -82,6 +83,21 @@ class ColumnDefinition:
 
 
 @dataclass(frozen=True, slots=True)
+class DocumentColumn:
+    """The column of a collection that holds its documents.
+
+    Attributes:
+        name: Its name.
+        to_row: From what a program gives to a row.
+        show: From a row to what a program gets.
+    """
+
+    name: str
+    to_row: Callable[[Any], Any]
+    show: Callable[[Any], Any]
+
+
+@dataclass(frozen=True, slots=True)
 class TableDefinition:
     """A table class, read and checked. `key` names the columns of the primary key in order."""
 
@@ -92,6 +108,11 @@ class TableDefinition:
     automatic: bool
     indexes: tuple[IndexDefinition, ...]
     checks: tuple[Callable[[Any], bool], ...] = ()
+    document: DocumentColumn | None = None
+
+    def with_document(self, document: DocumentColumn) -> TableDefinition:
+        """Return the same table with rows that a program sees as documents."""
+        return replace(self, document=document)
 
 
 def read_definition(table: type[Table], tables: Mapping[str, type[Table]]) -> TableDefinition:
@@ -174,6 +195,8 @@ def _read_column(
     tables: Mapping[str, type[Table]],
 ) -> ColumnDefinition:
     marker = _marker(hint)
+    if marker.role == "document":
+        return ColumnDefinition(name, "document", False, Any, Any, default, None, options)
     if marker.role not in {"key", "column", "reference"}:
         raise SchemaError(
             "annotate it as Key[...], Col[...] or Ref[...], or relations with inverse() or follow()",
@@ -343,6 +366,7 @@ __all__ = [
     "STORED_KINDS",
     "TYPES_BY_KIND",
     "ColumnDefinition",
+    "DocumentColumn",
     "IndexDefinition",
     "IndexTermDefinition",
     "TableDefinition",

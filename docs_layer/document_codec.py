@@ -48,14 +48,15 @@ _READERS: Final[dict[int, Callable[[bytes], Any]]] = {
 }
 
 
-def _read_extension(code: int, body: memoryview) -> Any:
+def read_extension(code: int, body: memoryview) -> Any:
+    """Read the body of an extension type; for decoders of msgspec. Raises `ValueError` for a type that is not ours."""
     reader = _READERS.get(code)
     if reader is None:
         raise ValueError(f"unknown extension type {code}")
     return reader(bytes(body))
 
 
-_DECODE: Final = msgspec.msgpack.Decoder(ext_hook=_read_extension).decode
+_DECODE: Final = msgspec.msgpack.Decoder(ext_hook=read_extension).decode
 
 
 def decode_document(stored: bytes) -> Any:

@@ -19,7 +19,7 @@ from docs_layer.conditions import ALWAYS
 from docs_layer.errors import ConflictError, NoSuchIndex, SchemaError
 from docs_layer.fields import Index
 from docs_layer.index_build import take_back
-from docs_layer.index_definitions import read_index
+from docs_layer.index_definitions import in_document, read_index
 from docs_layer.predicates import describe
 from docs_layer.retrying import DEFAULT_RETRIES, pause, pauses
 from docs_layer.schema_changes import new_index
@@ -56,7 +56,7 @@ def describe_indexes(table: BoundTable) -> list[IndexInfo]:
         IndexInfo(
             table.name,
             index.path.name,
-            tuple(("-" if term.descending else "") + term.column.name for term in index.path.terms),
+            tuple(("-" if term.descending else "") + _shown(table, term.column.name) for term in index.path.terms),
             index.path.unique,
             None if index.path.where == ALWAYS else describe(index.path.where),
             tuple(column.name for column in index.path.included),
@@ -64,6 +64,10 @@ def describe_indexes(table: BoundTable) -> list[IndexInfo]:
         )
         for index in table.indexes
     ]
+
+
+def _shown(table: BoundTable, text: str) -> str:
+    return text if table.document is None else in_document(text, table.document)
 
 
 def add_index(store: Store, cache: SchemaCache, find: Callable[[Transaction], BoundTable], declared: Index) -> str:

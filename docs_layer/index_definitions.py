@@ -119,7 +119,8 @@ def read_index(scope: Scope, annotations: Mapping[str, Any], declared: Index) ->
     for name in declared.include:
         if name not in scope.columns:
             raise NoSuchField(table, name, scope.columns)
-    names = [re.sub(r"\W+", "_", term_text(term)).strip("_") for term in terms]
+    texts = [term_text(term) if scope.root is None else in_document(term_text(term), scope.root.name) for term in terms]
+    names = [re.sub(r"\W+", "_", text).strip("_") for text in texts]
     name = declared.name or "_".join([table, *names])
     return IndexDefinition(name, terms, declared.unique, where, tuple(declared.include))
 
@@ -151,6 +152,11 @@ def step_of(stored: tuple[str, str | int]) -> Step:
         case ("place", int(place)):
             return place
     raise ValueError(f"{stored!r} is no step to a value")
+
+
+def in_document(text: str, column: str) -> str:
+    """Return the text of a value of a collection without the name of the column that holds its documents."""
+    return re.sub(rf"\b{column}\.", "", text, count=1)
 
 
 def term_text(term: IndexTermDefinition) -> str:
@@ -214,9 +220,9 @@ def parse_value(scope: Scope, text: str) -> ValueNode:
     begin = _COLUMN.match(text)
     if begin is None:
         raise SchemaError(f"{text!r} is no value of a row: write a column, address.city, tags[] ...", table=scope.table)
-    if begin[0] not in scope.columns:
+    if scope.root is None and begin[0] not in scope.columns:
         raise NoSuchField(scope.table, begin[0], scope.columns)
-    node: ValueNode = ColumnNode(scope.owner, begin[0])
+    node: ValueNode = ColumnNode(scope.owner, begin[0]) if scope.root is None else StepNode(RootNode(), begin[0])
     offset = begin.end()
     while offset < len(text):
         token = _TOKEN.match(text, offset)
@@ -235,7 +241,7 @@ def parse_value(scope: Scope, text: str) -> ValueNode:
 def _way(scope: Scope, node: ValueNode) -> tuple[str, tuple[Step, ...]]:
     """Return the column that a value lies in, and the steps to it."""
     steps: list[Step] = []
-    while not isinstance(node, (ColumnNode, RootNode)):
+    while not isinstance(node, (ColumnNode, RootNode)) and not _is_key(scope, node):
         match node:
             case StepNode():
                 steps.append(node.step)
@@ -251,6 +257,10 @@ def _way(scope: Scope, node: ValueNode) -> tuple[str, tuple[Step, ...]]:
         return shape.name, tuple(reversed(steps))
     known = (step for step in shape.source.steps if not isinstance(step, Member))
     return shape.source.column, (*known, *reversed(steps))
+
+
+def _is_key(scope: Scope, node: ValueNode) -> bool:
+    return isinstance(node, StepNode) and isinstance(node.of, RootNode) and node.step in scope.keys
 
 
 def _read_condition(scope: Scope, written: Any) -> Node | None:

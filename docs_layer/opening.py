@@ -10,13 +10,10 @@ from collections.abc import Sequence
 from os import PathLike
 from typing import Any, Final
 
-from docs_layer.catalog import write_header, write_layout, write_table
 from docs_layer.database import Database
-from docs_layer.errors import ConflictError
 from docs_layer.index_build import build_indexes
 from docs_layer.planner import Estimate
-from docs_layer.retrying import DEFAULT_RETRIES, pause, pauses
-from docs_layer.schema_changes import plan_schema_change
+from docs_layer.schema_apply import apply_schema
 from docs_layer.schema_views import SchemaCache
 from docs_layer.sources import ReadSettings
 from docs_layer.store import Store
@@ -58,7 +55,7 @@ def open_db(
     cache = SchemaCache(tables)
     store = _open_store(path, options)
     try:
-        _apply_schema(store, cache)
+        apply_schema(store, cache)
         for definition in cache.definitions:
             build_indexes(store, cache, definition.name)
     except BaseException:
@@ -79,29 +76,3 @@ def _open_store(path: str | PathLike[str] | Store, options: Any) -> Store:
 
         return EmbeddedStore(path, options)
     return path
-
-
-def _apply_schema(store: Store, cache: SchemaCache) -> None:
-    """Write what the classes add, in one transaction with a new epoch; write nothing if there is nothing to add."""
-    with store.snapshot() as snapshot:
-        if not plan_schema_change(cache.view(snapshot).catalog, cache.definitions).tables:
-            return
-    for longest in pauses(DEFAULT_RETRIES):
-        transaction = store.transaction()
-        try:
-            change = plan_schema_change(cache.view(transaction).catalog, cache.definitions)
-            if not change.tables:
-                return
-            write_header(transaction, change.header)
-            for entry in change.tables:
-                write_table(transaction, entry)
-            for layout in change.layouts:
-                write_layout(transaction, layout)
-            transaction.bump_epoch()
-            transaction.commit()
-        except ConflictError:
-            pause(longest)
-        else:
-            return
-        finally:
-            transaction.rollback()

@@ -111,6 +111,8 @@ def _way(scope: Scope, node: ValueNode, document: str | None) -> tuple[str, tupl
         steps.append(node.step)
         node = node.of
     if isinstance(node, RootNode) and document is not None:
+        if steps and steps[-1] in scope.keys:
+            return str(steps[-1]), tuple(reversed(steps[:-1]))
         return document, tuple(reversed(steps))
     if not isinstance(node, ColumnNode):
         raise QueryError(f"{scope.table}: only columns and what lies in them can be assigned to")

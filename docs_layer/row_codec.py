@@ -25,6 +25,7 @@ from typing import Any, Final, Optional
 import msgspec
 from msgspec.structs import fields as struct_members
 
+from docs_layer.document_codec import encode_document, read_extension
 from docs_layer.errors import CorruptionError, ValidationError
 from docs_layer.large_values import Pending, has_large_values
 
@@ -78,6 +79,7 @@ class RowCodec:
         checks: Mapping[str, Callable[[Any], bool]],
         row_checks: Sequence[Callable[[Any], bool]] = (),
         open_large: Callable[[bytes], tuple[bytes, frozenset[str]]] | None = None,
+        documents: Sequence[str] = (),
     ) -> None:
         """Prepare the functions.
 
@@ -89,6 +91,7 @@ class RowCodec:
             defaults: Msgpack of the value for rows whose layout lacks a field, by field number.
             checks: Predicates by column name; called with non-null values.
             row_checks: Predicates of whole rows; called when their columns are valid.
+            documents: Columns whose values keep all types, see `document_codec`.
             open_large: Gives a row that has values outside of it with null for those, and the names of their columns.
         """
         upgrade = _upgrader(table, layouts, defaults)
@@ -97,8 +100,9 @@ class RowCodec:
         self.decode = _row_decoder(
             table, struct, current, upgrade, open_large and _large_decoder(struct, decode_rest, open_large)
         )
-        self.encode = _row_encoder(current)
-        self.checked = _row_checker(table, struct, constrained, bytes([current]), checks, row_checks)
+        to_msgpack = _document_encoder(table, documents) if documents else _ENCODE
+        self.encode = _row_encoder(current, to_msgpack)
+        self.checked = _row_checker(table, struct, constrained, bytes([current]), checks, row_checks, to_msgpack)
 
 
 def _with_nulls(table: str, struct: type[RowStruct]) -> type[RowStruct]:
@@ -126,11 +130,26 @@ def _large_decoder(
     return decode
 
 
-def _row_encoder(current: int) -> Callable[[RowStruct], bytes]:
+def _document_encoder(table: str, columns: Sequence[str]) -> Callable[[RowStruct], bytes]:
+    """Return what writes rows some of whose columns hold documents."""
+
+    def encode(row: RowStruct) -> bytes:
+        raw = {}
+        for name in columns:
+            try:
+                raw[name] = msgspec.Raw(encode_document(getattr(row, name))[0])
+            except _NOT_ENCODABLE as error:
+                raise ValidationError(table, None, getattr(row, name), f"it cannot be stored: {error}") from error
+        return _ENCODE(msgspec.structs.replace(row, **raw))
+
+    return encode
+
+
+def _row_encoder(current: int, to_msgpack: Callable[[RowStruct], bytes]) -> Callable[[RowStruct], bytes]:
     version = bytes([current])
 
     def encode(row: RowStruct) -> bytes:
-        return version + _ENCODE(row)
+        return version + to_msgpack(row)
 
     return encode
 
@@ -142,7 +161,7 @@ def _row_decoder(
     upgrade: Callable[[bytes], bytes],
     decode_large: Callable[[bytes], RowStruct] | None,
 ) -> Callable[[bytes], RowStruct]:
-    decode_struct = msgspec.msgpack.Decoder(struct).decode
+    decode_struct = msgspec.msgpack.Decoder(struct, ext_hook=read_extension).decode
 
     def decode(stored: bytes) -> RowStruct:
         try:
@@ -183,15 +202,18 @@ def _row_checker(
     version: bytes,
     checks: Mapping[str, Callable[[Any], bool]],
     row_checks: Sequence[Callable[[Any], bool]],
+    to_msgpack: Callable[[RowStruct], bytes],
 ) -> Callable[[RowStruct], tuple[bytes, RowStruct]]:
     names = [field.name for field in struct_members(struct)]
-    validate = msgspec.msgpack.Decoder(constrained).decode
-    decode = msgspec.msgpack.Decoder(struct).decode
+    validate = msgspec.msgpack.Decoder(constrained, ext_hook=read_extension).decode
+    decode = msgspec.msgpack.Decoder(struct, ext_hook=read_extension).decode
 
     def checked(row: RowStruct) -> tuple[bytes, RowStruct]:
         try:
-            body = _ENCODE(row)
+            body = to_msgpack(row)
             validate(body)
+        except ValidationError:
+            raise
         except _NOT_ENCODABLE as error:
             raise _validation_error(table, names, row, error) from error
         clean = decode(body)

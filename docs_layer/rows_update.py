@@ -93,12 +93,13 @@ def replace_row(transaction: Transaction, table: BoundTable, row: Any) -> Any:
 
     Raises and returns as `update_row`.
     """
-    key = table.key_of(row)
+    struct = table.to_struct(row)
+    key = table.key_of(struct)
     found = None if key is UNSET else find_row(transaction, table, key)
     if found is None:
         raise NotFoundError(table.name, None if key is UNSET else key)
     with UndoneOnError(transaction):
-        return table.show(change_rows(transaction, table, [(found, _all_columns(table, row))])[0])
+        return table.show(change_rows(transaction, table, [(found, _all_columns(table, struct))])[0])
 
 
 def upsert_row(transaction: Transaction, table: BoundTable, row: Any, sequences: Sequences) -> Any:
@@ -106,11 +107,12 @@ def upsert_row(transaction: Transaction, table: BoundTable, row: Any, sequences:
 
     Raises and returns as `update_row`.
     """
-    if table.automatic is None or getattr(row, table.automatic) is not UNSET:
-        found = read_stored(transaction, table, table.primary_of_row(row))
+    struct = table.to_struct(row)
+    if table.automatic is None or getattr(struct, table.automatic) is not UNSET:
+        found = read_stored(transaction, table, table.primary_of_row(struct))
         if found is not None:
             with UndoneOnError(transaction):
-                return table.show(change_rows(transaction, table, [(found, _all_columns(table, row))])[0])
+                return table.show(change_rows(transaction, table, [(found, _all_columns(table, struct))])[0])
     parents: Parents = {}
     with UndoneOnError(transaction):
         inserted = insert_rows(transaction, table, [row], sequences, parents)

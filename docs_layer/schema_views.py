@@ -26,6 +26,8 @@ from docs_layer.definitions import (
     TableDefinition,
     read_definition,
 )
+from docs_layer.document_models import document_form
+from docs_layer.document_tables import document_definition
 from docs_layer.errors import NoSuchTable, SchemaError
 from docs_layer.fields import FieldOptions
 from docs_layer.row_codec import decode_value
@@ -101,6 +103,7 @@ class SchemaCache:
             if names.count(name) > 1:
                 raise SchemaError("two classes have this table name", table=name)
         self._lock = threading.Lock()
+        self._collections: dict[tuple[object, ...], type[Table]] = {}  # guarded by _lock
         self._newest: SchemaView | None = None
 
     @property
@@ -127,6 +130,31 @@ class SchemaCache:
                 self._newest = loaded
         return loaded
 
+    def collection(self, reader: Reader, name: str, model: type[Any] | None, key: str, key_type: type) -> type[Table]:
+        """Return the class of a collection's rows, the same for equal arguments.
+
+        Raises:
+            SchemaError: A table of this name is no collection, or has another key.
+        """
+        wanted = (name, model, key, key_type)
+        with self._lock:
+            known = self._collections.get(wanted)
+        if known is not None:
+            return known
+        form = document_form(name, model, key)
+        stored = self.view(reader).catalog.tables.get(name)
+        if stored is not None:
+            key_type, automatic = _stored_key(stored)
+        else:
+            key_type = form.key_type or key_type
+            automatic = key_type is int and form.is_automatic
+        definition = document_definition(name, key, key_type, form, automatic=automatic)
+        with self._lock:
+            found = self._collections.setdefault(wanted, definition.row_type)
+            if found is definition.row_type:
+                self._definitions[found] = definition
+        return found
+
     def class_of(self, name: str, reader: Reader) -> type[Table]:
         """Return the class of a table: the declared one, else one made from the catalog.
 
@@ -142,6 +170,14 @@ class SchemaCache:
             definition = make_definition(entry, catalog)
             self._definitions[definition.row_type] = definition
         return definition.row_type
+
+
+def _stored_key(entry: TableEntry) -> tuple[type, bool]:
+    """Return the type of a collection's key, and whether the database gives it."""
+    kinds = [entry.field(number).kind for number in entry.key]
+    if len(kinds) != 1 or [field.kind for field in entry.fields if field.number not in entry.key] != ["document"]:
+        raise SchemaError("a table of this name is there, and is no collection", table=entry.name)
+    return TYPES_BY_KIND[kinds[0]], entry.automatic
 
 
 def make_definition(entry: TableEntry, catalog: Catalog) -> TableDefinition:

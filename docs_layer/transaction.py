@@ -36,6 +36,7 @@ from docs_layer.store import Transaction as StoreTransaction
 from docs_layer.tables import Table
 
 Row = TypeVar("Row", bound=Table)
+Result = TypeVar("Result")
 
 INSERT_BATCH = 1000
 """Rows that one store insert takes."""
@@ -112,6 +113,10 @@ class Snapshot:
         """Refuse to change what does not change."""
         raise TransactionError("a snapshot is read only; query the database or a transaction to write")
 
+    def write(self, function: Callable[[Transaction], Any]) -> NoReturn:
+        """Refuse to change what does not change."""
+        raise TransactionError("a snapshot is read only; write with the database or a transaction")
+
     def close(self) -> None:
         """Release the moment; a second call does nothing."""
         self._snapshot.close()
@@ -164,7 +169,7 @@ class Transaction:
             UniqueViolation: Its key or a unique value is already there.
             ForeignKeyViolation: It refers to a row that is not there.
         """
-        inserted: Row = self._insert((row,))[0]
+        inserted: Row = self._insert(((type(row), (row,)),))[0]
         return inserted
 
     def insert_many(self, rows: Iterable[Row]) -> list[Row]:
@@ -174,7 +179,11 @@ class Transaction:
         than a transaction of the store may hold (`lsm.Options.transaction_bytes`, about 100,000 small rows on the
         embedded one) raises `TransactionTooLargeError`: insert such loads in several calls.
         """
-        return self._insert(rows)
+        return self._insert(groupby(rows, type))
+
+    def insert_into(self, table: type[Any], rows: Iterable[Any]) -> list[Any]:
+        """Insert rows, or documents, of one table; see `insert_many`."""
+        return self._insert(((table, rows),))
 
     def update(self, table: type[Row], key: Any, /, *assignments: Assignment[Row], **values: Any) -> Row:
         """Change columns of one row, as `increment(Book.year)` or `year=2024`, and return it as it will be read.
@@ -186,14 +195,18 @@ class Transaction:
             ValidationError, UniqueViolation, ForeignKeyViolation: As for `insert`.
         """
         bound = self._schema.table(table)
-        updated: Row = update_row(self._transaction, bound, key, compile_changes(bound.scope, assignments, values))
+        change = compile_changes(bound.scope, assignments, values, bound.document)
+        updated: Row = update_row(self._transaction, bound, key, change)
         return updated
 
     def upsert(self, row: Row) -> Row:
         """Insert a row, or replace the one that has its primary key. Returns and raises as `insert`."""
-        bound = self._schema.table(type(row))
-        written: Row = upsert_row(self._transaction, bound, row, self._home.sequences)
+        written: Row = self.upsert_in(type(row), row)
         return written
+
+    def upsert_in(self, table: type[Any], row: Any) -> Any:
+        """Insert or replace a row, or document, of one table; see `upsert`."""
+        return upsert_row(self._transaction, self._schema.table(table), row, self._home.sequences)
 
     def replace(self, row: Row) -> Row:
         """Set all columns of the row that has this primary key, and return it as it will be read.
@@ -202,8 +215,12 @@ class Transaction:
             NotFoundError: It is not there.
             ValidationError, UniqueViolation, ForeignKeyViolation: As for `insert`.
         """
-        replaced: Row = replace_row(self._transaction, self._schema.table(type(row)), row)
+        replaced: Row = self.replace_in(type(row), row)
         return replaced
+
+    def replace_in(self, table: type[Any], row: Any) -> Any:
+        """Replace a row, or document, of one table; see `replace`."""
+        return replace_row(self._transaction, self._schema.table(table), row)
 
     def delete(self, table: type[Row], key: Any) -> bool:
         """Delete one row; return whether it was there.
@@ -242,7 +259,7 @@ class Transaction:
         """Change the rows that a query finds, as of this call; see `Query.update`."""
         query = query.on(self)
         bound = self._schema.table(query.table)
-        change = compile_changes(bound.scope, assignments, values)
+        change = compile_changes(bound.scope, assignments, values, bound.document)
         with UndoneOnError(self._transaction):
             found = self._matching(query, bound)
             return len(change_rows(self._transaction, bound, [(one, change(one.row)) for one in found]))
@@ -258,11 +275,15 @@ class Transaction:
         primaries = query.primary_keys()
         return [row for one in primaries if (row := read_stored(self._transaction, table, one)) is not None]
 
-    def _insert(self, rows: Iterable[Row]) -> list[Row]:
-        inserted: list[Row] = []
+    def write(self, function: Callable[[Transaction], Result]) -> Result:
+        """Run a function that writes; part of this transaction."""
+        return function(self)
+
+    def _insert(self, groups: Iterable[tuple[type[Any], Iterable[Any]]]) -> list[Any]:
+        inserted: list[Any] = []
         parents: Parents = {}
         with UndoneOnError(self._transaction):
-            for kind, group in groupby(rows, type):
+            for kind, group in groups:
                 table = self._schema.table(kind)
                 for batch in _batches(group):
                     inserted += insert_rows(self._transaction, table, batch, self._home.sequences, parents)

@@ -21,7 +21,7 @@ from docs_layer.errors import QueryError
 from docs_layer.key_encoding import UnencodableError, component_encoder
 from docs_layer.nodes import Function
 
-NESTED_KINDS: Final = frozenset({"list", "dict", "struct", "any"})
+NESTED_KINDS: Final = frozenset({"list", "dict", "struct", "any", "document"})
 """Kinds of values that others lie in."""
 
 MIXED_KINDS: Final = frozenset({"any", "list", "dict", "struct"})
@@ -88,6 +88,11 @@ ELEMENT: Final = ColumnShape("f", "any", nullable=True, source=Source("", ()))
 def member_shape(name: str, kind: str, nullable: bool) -> ColumnShape:
     """Return the shape of a column whose rows hold members of an enum."""
     return ColumnShape(name, kind, nullable, Source(name, (Member(),)))
+
+
+def document_root(column: str) -> ColumnShape:
+    """Return the shape that `f` stands for where a column holds documents."""
+    return ColumnShape(column, "any", nullable=True, source=Source(column, ()))
 
 
 def inside(shape: ColumnShape, step: str | int, table: str) -> ColumnShape:

@@ -218,6 +218,8 @@ class Core:
         A frame that is a promise itself needs none: with a sync interval the log of an idle handle would grow for ever.
         """
         with self.mutex:
+            if self.closed is not None:
+                return False
             log = self.live_log
             is_durable = self.durable == (log.number, log.end)
             return is_durable and log.entry_count > 0 and log.promised_end != log.end and not self.attention

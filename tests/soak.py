@@ -2,14 +2,15 @@
 
 Lanes are programs of their own, run one after the other. Each appends what it tried to a file of totals
 (`tests.support.totals`); one that ends with another status than 0 fails the whole run, but the others still have their
-turn. The last lane, the random and crash tests with fresh seeds, is repeated until the time is over, and runs once at
-least. The report is one line of JSON and a table.
+turn. Real processes and disks come first. The random and crash tests, with fresh seeds, have the rest of the time: they
+are begun anew until it is over, and what has ended by then counts. The report is one line of JSON and a table.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -21,6 +22,11 @@ from typing import NamedTuple
 import msgspec
 
 from tests.support.totals import Lane, merged, read, table
+
+_LEAST_SHARE_OF_RANDOM_TESTS = 0.2
+"""Of the whole time, also when the other parts took longer than planned."""
+_INTERRUPTED = frozenset({2, -signal.SIGINT})
+"""How pytest, and a program that does not listen, end on SIGINT when nothing has failed."""
 
 
 class Part(NamedTuple):
@@ -39,7 +45,7 @@ class Outcome(NamedTuple):
 
 
 def parts(minutes: float) -> list[Part]:
-    """Return the parts that run once; the second and the last one have an end of their own."""
+    """Return the parts with real processes and disks; those without a time of their own do more in a longer run."""
     return [
         _real("kills", minutes / 6),
         _real("power", minutes),
@@ -58,12 +64,22 @@ def random_tests(workers: int) -> Part:
     return Part("random and crash tests", [sys.executable, "-m", "pytest", *options])
 
 
-def run(part: Part, totals: Path) -> Outcome:
-    """Run one part to its end; it writes to our output."""
+def run(part: Part, totals: Path, seconds: float | None = None) -> Outcome:
+    """Run one part to its end, or interrupt it after some time, which is no failure; it writes to our output."""
     _say(f"== {part.name}: {' '.join(part.command[1:])}")
     begin = time.monotonic()
     environment = os.environ | {"LAYERDB_SOAK": "1", "LAYERDB_TOTALS": str(totals)}
-    status = subprocess.run(part.command, env=environment, check=False).returncode
+    with subprocess.Popen(part.command, env=environment, start_new_session=True) as program:
+        try:
+            status = program.wait(seconds)
+        except subprocess.TimeoutExpired:
+            program.send_signal(signal.SIGINT)
+            status = program.wait()
+            if status in _INTERRUPTED:
+                status = 0
+        except KeyboardInterrupt:
+            os.killpg(program.pid, signal.SIGINT)
+            raise
     return Outcome(part.name, status, time.monotonic() - begin)
 
 
@@ -72,10 +88,10 @@ def run_all(minutes: float, workers: int, totals: Path) -> Iterator[Outcome]:
     end = time.monotonic() + 60 * minutes
     for part in parts(minutes):
         yield run(part, totals)
+    least = time.monotonic() + 60 * minutes * _LEAST_SHARE_OF_RANDOM_TESTS
     repeated = random_tests(workers)
-    yield run(repeated, totals)
-    while time.monotonic() < end:
-        yield run(repeated, totals)
+    while (left := max(end, least) - time.monotonic()) > 0:
+        yield run(repeated, totals, left)
 
 
 def report(lanes: Sequence[Lane], outcomes: Sequence[Outcome]) -> list[str]:

@@ -33,17 +33,17 @@ from lsm.testing.crashtest.writer import Task
 from tests.real.loop_disks import KINDS, LoopDisks, in_own_namespace, loop_disks, unavailable
 from tests.support.totals import Lane
 
-CUTS = 200
-"""On each file system, in the soak."""
+_CUTS_AN_HOUR = 200
+_FEWEST_CUTS = 10
 _WRITERS = 3
 _LIFE_CUTS = 8
 """So many cuts about hit one process before it is killed."""
 
 
 def power_cuts(directory: Path, minutes: float) -> Iterator[Lane]:
-    """Cut the power `CUTS` times on each kind of file system; the time they take does not depend on `minutes`."""
+    """Cut the power on each kind of file system, 200 times in a run of an hour."""
     for kind in KINDS:
-        yield power_cuts_on(kind, directory, CUTS)
+        yield power_cuts_on(kind, directory, max(_FEWEST_CUTS, round(_CUTS_AN_HOUR * minutes / 60)))
 
 
 def power_cuts_on(kind: str, directory: Path, cuts: int, *, lying: bool = False) -> Lane:

@@ -69,8 +69,8 @@ def unavailable() -> str:
 
 
 def syscall_faults(directory: Path, minutes: float) -> Iterator[Lane]:
-    """Fail every call of each kind, one after the other; the time it takes does not depend on `minutes`."""
-    yield syscall_faults_every(directory, stride=1)
+    """Fail the calls of each kind, one after the other: every one in a run of an hour, fewer in a shorter one."""
+    yield syscall_faults_every(directory, stride=max(1, round(60 / minutes)))
 
 
 def syscall_faults_every(directory: Path, stride: int) -> Lane:

@@ -2,7 +2,7 @@
 
 What was acknowledged as synced before the clone must be there; the rest is a prefix of the commit order. The process is
 killed and started anew now and then, without a look in between, so that cuts also hit recoveries of what was never
-durable. Run inside a mount namespace as `python -m tests.real.power_cut KIND DIRECTORY CUTS [--lying]`; prints a lane.
+durable. Run inside a mount namespace as `python -m tests.real.power_cut KIND DIRECTORY CUTS`; prints a lane.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from lsm.testing.crashtest.inspection import inspect, inspect_checkpoints
 from lsm.testing.crashtest.plan import options
 from lsm.testing.crashtest.writer import Task
 from tests.real.loop_disks import KINDS, LoopDisks, in_own_namespace, loop_disks, unavailable
+from tests.real.planted_nursery import nursery_of
 from tests.support.totals import Lane
 
 _CUTS_AN_HOUR = 200
@@ -46,16 +47,14 @@ def power_cuts(directory: Path, minutes: float) -> Iterator[Lane]:
         yield power_cuts_on(kind, directory, max(_FEWEST_CUTS, round(_CUTS_AN_HOUR * minutes / 60)))
 
 
-def power_cuts_on(kind: str, directory: Path, cuts: int, *, lying: bool = False) -> Lane:
+def power_cuts_on(kind: str, directory: Path, cuts: int, *, planted: str = "") -> Lane:
     """Cut the power so often on one kind of file system, in a process with mounts of its own."""
     name = f"power cut, {kind}"
     reason = unavailable(kind)
     if reason:
         return Lane(name, {}, skipped=reason)
     command = [sys.executable, "-m", "tests.real.power_cut", kind, str(directory), str(cuts)]
-    done = subprocess.run(
-        in_own_namespace([*command, "--lying"] if lying else command), stdout=subprocess.PIPE, check=False
-    )
+    done = subprocess.run(in_own_namespace([*command, "--planted", planted]), stdout=subprocess.PIPE, check=False)
     if done.returncode:
         raise RuntimeError(f"the power cuts on {kind} ended with status {done.returncode}")
     return msgspec.json.decode(done.stdout, type=Lane)
@@ -73,11 +72,11 @@ class Promises(NamedTuple):
 class PowerCuts:
     """A workload on a disk, and the cuts."""
 
-    def __init__(self, disks: LoopDisks, seed: int, *, lying: bool) -> None:
+    def __init__(self, disks: LoopDisks, seed: int, *, planted: str) -> None:
         self.counts: Counter[str] = Counter()
         self.report = Report(seed)
         self._disks = disks
-        self._lying = lying
+        self._planted = planted
         self._generator = random.Random(seed)
         self.history = History.of(_WRITERS)
         self.options: dict[str, object] = {}
@@ -87,7 +86,7 @@ class PowerCuts:
         """Cut so often. Raises `BrokenPromiseError` when something promised is not there."""
         (self._disks.live / "checkpoints").mkdir()
         os.sync()
-        with Crew(self.history, self.report) as crew:
+        with Crew(self.history, self.report, nursery_of(self._planted)) as crew:
             while self.counts["cuts"] < cuts:
                 self._life(crew, min(cuts - self.counts["cuts"], self._generator.randint(1, 2 * _LIFE_CUTS)))
 
@@ -139,7 +138,6 @@ class PowerCuts:
             writers=tuple((index, writer.last_number) for index, writer in enumerate(self.history.writers)),
             seed=f"{self.report.seed}/{self.counts['cuts']}",
             options=self.options,
-            lying=self._lying,
         )
 
 
@@ -158,18 +156,18 @@ def main() -> None:
     parser.add_argument("kind", choices=KINDS)
     parser.add_argument("directory", type=Path)
     parser.add_argument("cuts", type=int)
-    parser.add_argument("--lying", action="store_true", help="let the workload say that it syncs, but not do it")
+    parser.add_argument("--planted", default="", help="let the processes have this defect")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**9))
     chosen = parser.parse_args()
     begin = time.monotonic()
     wrong = 0
     with loop_disks(chosen.directory, chosen.kind) as disks:
-        cuts = PowerCuts(disks, chosen.seed, lying=chosen.lying)
+        cuts = PowerCuts(disks, chosen.seed, planted=chosen.planted)
         try:
             cuts.run(chosen.cuts)
         except (BrokenPromiseError, lsm.Error) as error:
             wrong = 1
-            if not chosen.lying:
+            if not chosen.planted:
                 sys.stderr.write(f"power cut, {chosen.kind}, seed {chosen.seed}: {type(error).__name__}: {error}\n")
                 keep(chosen.directory, disks, cuts, str(error))
     tried = {**cuts.counts, "acknowledged commits": cuts.report.acknowledged_commits, "kills": cuts.report.kills}

@@ -30,6 +30,7 @@ from lsm.testing.crashtest.inspection import inspect, read
 from lsm.testing.crashtest.plan import options
 from lsm.testing.crashtest.writer import Task
 from tests.real.loop_disks import in_own_namespace, mounts_unavailable
+from tests.real.planted_nursery import nursery_of
 from tests.support.totals import Lane
 
 _DISK_BYTES = 12 << 20
@@ -121,12 +122,12 @@ def shortages(directory: Path, minutes: float) -> Iterator[Lane]:
         yield shortage_of(kind, directory, seconds=60 * minutes / len(KINDS))
 
 
-def shortage_of(kind: str, directory: Path, seconds: float) -> Lane:
+def shortage_of(kind: str, directory: Path, seconds: float, planted: str = "") -> Lane:
     """Run one lane in a process with mounts of its own."""
     reason = mounts_unavailable()
     if reason:
         return Lane(f"shortage of {kind}", {}, skipped=reason)
-    command = [sys.executable, "-m", "tests.real.shortage", kind, str(directory), str(seconds)]
+    command = [sys.executable, "-m", "tests.real.shortage", kind, str(directory), str(seconds), "--planted", planted]
     done = subprocess.run(in_own_namespace(command), stdout=subprocess.PIPE, check=True)
     return msgspec.json.decode(done.stdout, type=Lane)
 
@@ -134,12 +135,13 @@ def shortage_of(kind: str, directory: Path, seconds: float) -> Lane:
 class Workload:
     """Processes on a small disk, under which something runs short again and again."""
 
-    def __init__(self, disk: Path, shortage: Shortage, seed: int) -> None:
+    def __init__(self, disk: Path, shortage: Shortage, seed: int, planted: str = "") -> None:
         self.counts: Counter[str] = Counter()
         self.report = Report(seed)
         self._disk = disk
         self._path = str(disk / "database")
         self._shortage = shortage
+        self._planted = planted
         self._generator = random.Random(seed)
         self._history = History.of(_WRITERS)
 
@@ -147,7 +149,7 @@ class Workload:
         """Run for about so long. Raises `BrokenPromiseError` and `lsm.Error` when something is not as promised."""
         (self._disk / "checkpoints").mkdir()
         end = time.monotonic() + seconds
-        with Crew(self._history, self.report) as crew:
+        with Crew(self._history, self.report, nursery_of(self._planted)) as crew:
             while time.monotonic() < end:
                 self._life(crew)
             self.counts.update({f"refused: {what}": number for what, number in sorted(crew.refused.items())})
@@ -224,6 +226,7 @@ def main() -> None:
     parser.add_argument("kind", choices=KINDS)
     parser.add_argument("directory", type=Path)
     parser.add_argument("seconds", type=float)
+    parser.add_argument("--planted", default="", help="let the processes have this defect")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**9))
     chosen = parser.parse_args()
     begin = time.monotonic()
@@ -234,13 +237,14 @@ def main() -> None:
         "file-size": FileSize(),
     }
     shortage = kinds[chosen.kind]
-    workload = Workload(chosen.directory, shortage, chosen.seed)
+    workload = Workload(chosen.directory, shortage, chosen.seed, chosen.planted)
     wrong = 0
     try:
         workload.run(chosen.seconds)
     except (BrokenPromiseError, lsm.Error) as error:
-        sys.stderr.write(f"{shortage.name}, seed {chosen.seed}: {type(error).__name__}: {error}\n")
         wrong = 1
+        if not chosen.planted:
+            sys.stderr.write(f"{shortage.name}, seed {chosen.seed}: {type(error).__name__}: {error}\n")
     tried = {**workload.counts, "acknowledged commits": workload.report.acknowledged_commits}
     tried["kills"] = workload.report.kills
     sys.stdout.buffer.write(msgspec.json.encode(Lane(shortage.name, tried, wrong, time.monotonic() - begin)))

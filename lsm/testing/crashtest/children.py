@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -45,12 +45,14 @@ class Child:
 class Children:
     """The processes of one crash test, and what they say."""
 
-    def __init__(self, hear: Callable[[Message], None]) -> None:
+    def __init__(self, hear: Callable[[Message], None], nursery: Sequence[str]) -> None:
+        """Start the nursery: a module, and its arguments behind the descriptor of the pipe."""
         self._hear = hear
         reading, writing = os.pipe()
         self._reading = reading
         self._inbox = Inbox(reading)
-        command = [sys.executable, "-X", "faulthandler", "-m", "lsm.testing.crashtest.nursery", str(writing)]
+        module, *arguments = nursery
+        command = [sys.executable, "-X", "faulthandler", "-m", module, str(writing), *arguments]
         self._nursery = subprocess.Popen(  # noqa: S603 - our own module
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, pass_fds=[writing], start_new_session=True
         )

@@ -16,6 +16,7 @@ from lsm.testing.crashtest.plan import Commit, Look, Step
 from lsm.testing.crashtest.report import Report
 from lsm.testing.crashtest.writer import Task
 
+NURSERY = ("lsm.testing.crashtest.nursery",)
 _HANG_SECONDS = 60.0
 _GO_ON_SECONDS = 30.0
 
@@ -23,10 +24,15 @@ _GO_ON_SECONDS = 30.0
 class Crew:
     """Starts, interrupts and ends processes; enters what they say in `history` and counts it in `report`."""
 
-    def __init__(self, history: History, report: Report) -> None:
+    def __init__(self, history: History, report: Report, nursery: Sequence[str] = NURSERY) -> None:
+        """Make a crew without processes.
+
+        nursery: the program that forks them, for processes which have something of their own: a module that calls
+        `lsm.testing.crashtest.nursery.main`, and its further arguments.
+        """
         self.history = history
         self._report = report
-        self._children = Children(self._hear)
+        self._children = Children(self._hear, nursery)
         self._living: list[Child] = []
         self._wrong = ""
         self.opened: set[int] = set()

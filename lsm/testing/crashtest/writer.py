@@ -49,7 +49,6 @@ class Task(msgspec.Struct, frozen=True):
 
     path, checkpoints: the directories. writers: which ones it is, with the number of the last step of each. seed: of
     their steps. options: of the database, by name. allowed: names of errors that mean "nothing was done".
-    lying: say that everything is synced, but sync nothing; for tests of the test.
     """
 
     process: int
@@ -59,7 +58,6 @@ class Task(msgspec.Struct, frozen=True):
     seed: str
     options: dict[str, object]
     allowed: tuple[str, ...] = ()
-    lying: bool = False
 
 
 def work(task: Task, pipe: int) -> None:
@@ -138,8 +136,7 @@ class Worker:
         if isinstance(step, Commit):
             self._commit(step)
         elif isinstance(step, Barrier):
-            if not self._task.lying:
-                getattr(self._database, step.call)()
+            getattr(self._database, step.call)()
         elif isinstance(step, Checkpoint):
             self._checkpoint(step.name)
         else:
@@ -147,21 +144,20 @@ class Worker:
 
     def _commit(self, step: Commit) -> None:
         database = self._database
-        sync = step.sync and not self._task.lying
         if step.way == "transaction":
-            database.run(lambda transaction: self._transact(transaction, step), retries=_RETRIES, sync=sync)
+            database.run(lambda transaction: self._transact(transaction, step), retries=_RETRIES, sync=step.sync)
         elif step.way == "batch":
-            with database.write_batch(sync=sync) as batch:
+            with database.write_batch(sync=step.sync) as batch:
                 self._write(batch, step.statements)
         else:
             for place, statement in enumerate(step.statements):
                 if isinstance(statement, Put):
                     value = value_of(self.writer, self._number, place, statement.size_bytes)
-                    database.put(statement.key, value, sync=sync)
+                    database.put(statement.key, value, sync=step.sync)
                 elif isinstance(statement, Delete):
-                    database.delete(statement.key, sync=sync)
+                    database.delete(statement.key, sync=step.sync)
                 else:
-                    database.delete_range(statement.start, statement.stop, sync=sync)
+                    database.delete_range(statement.start, statement.stop, sync=step.sync)
 
     def _transact(self, transaction: lsm.Transaction, step: Commit) -> None:
         counted = int(transaction.get(count_key(self.writer)) or 0)

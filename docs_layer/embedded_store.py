@@ -278,6 +278,7 @@ class EmbeddedStore:
         path: Directory of the database, or a database that is already open; the latter stays open after `close`.
         options: How the engine behaves; only with a path.
         read_only: Whether to open the directory for reading only.
+        environment: The outside world, as `lsm.open` takes it; None is the real one. Only with a path.
     """
 
     def __init__(
@@ -286,10 +287,15 @@ class EmbeddedStore:
         options: lsm.Options | None = None,
         *,
         read_only: bool = False,
+        environment: lsm.Environment | None = None,
     ) -> None:
         self._is_owner = not isinstance(path, lsm.Database)
         self._closed = False
-        self.engine = path if isinstance(path, lsm.Database) else lsm.open(path, options, read_only=read_only)
+        self.engine = (
+            path
+            if isinstance(path, lsm.Database)
+            else lsm.open(path, options, read_only=read_only, environment=environment)
+        )
         """The engine's handle, for what the interface does not speak of: recovery, statistics, compaction."""
 
     @property

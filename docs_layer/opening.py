@@ -30,6 +30,7 @@ def open_db(
     strict: bool = False,
     sort_memory_bytes: int = SORT_MEMORY_BYTES,
     token_key: bytes | None = None,
+    environment: Any = None,
 ) -> Database:
     """Open a database, and bring its stored schema to what the classes declare.
 
@@ -46,6 +47,7 @@ def open_db(
             file. Default: 256 MiB.
         token_key: A secret that seals page tokens, so that nobody can make or change one; the same in all processes
             that exchange tokens. Default: none.
+        environment: The `lsm.Environment` of the embedded engine; None is the real one. For tests, see `lsm.testing`.
 
     Raises:
         SchemaError: A class that cannot be used, or that stored rows cannot follow; names table and field.
@@ -53,7 +55,7 @@ def open_db(
     Errors of the engine's files pass unchanged: `lsm.LockedError` (open in another process), `lsm.StorageError`, ...
     """
     cache = SchemaCache(tables)
-    store = _open_store(path, options)
+    store = _open_store(path, options, environment)
     try:
         apply_schema(store, cache)
         for definition in cache.definitions:
@@ -70,9 +72,9 @@ def _statistics(store: Store) -> Estimate:
     return lambda start, stop: store.estimate(start, stop).entries
 
 
-def _open_store(path: str | PathLike[str] | Store, options: Any) -> Store:
+def _open_store(path: str | PathLike[str] | Store, options: Any, environment: Any) -> Store:
     if isinstance(path, (str, PathLike)):
         from docs_layer.embedded_store import EmbeddedStore  # noqa: PLC0415 - programs in memory never load the engine
 
-        return EmbeddedStore(path, options)
+        return EmbeddedStore(path, options, environment=environment)
     return path

@@ -14,6 +14,7 @@ line is `layerdb`. `lsm/ARCHITECTURE.md` has a map of the modules, and the way o
 
 from lsm.database import Database
 from lsm.dump import dump
+from lsm.environment import Environment
 from lsm.errors import (
     BackgroundError,
     ClosedError,
@@ -56,6 +57,7 @@ __all__ = [
     "CorruptionError",
     "Database",
     "DiskFullError",
+    "Environment",
     "Error",
     "ForkedError",
     "FormatError",

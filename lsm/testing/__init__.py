@@ -34,6 +34,7 @@ may leave and which choices are worth trying; `faults` are rules by which calls 
 
 from __future__ import annotations
 
+from lsm.testing.crash_test import CrashTest
 from lsm.testing.crashes import Crash, Recording, WrongRecoveryError
 from lsm.testing.environment import SimulatedEnvironment
 from lsm.testing.exploration import RECOVERY, CrashTestError, Exploration, Failure, Plan, explore
@@ -80,6 +81,7 @@ __all__ = [
     "Compact",
     "Count",
     "Crash",
+    "CrashTest",
     "CrashTestError",
     "Delete",
     "DeleteRange",

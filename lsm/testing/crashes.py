@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Generic
@@ -104,7 +105,7 @@ class Crash(Generic[Entry]):
 def difference(found: object, wanted: object) -> str:
     """Describe how a state differs from the wanted one, in a line."""
     if not isinstance(found, Mapping) or not isinstance(wanted, Mapping):
-        return f"found {found!r}, wanted {wanted!r}"
+        return f"found {_short(found)}, wanted {_short(wanted)}"
     missing = [key for key in wanted if key not in found]
     surplus = [key for key in found if key not in wanted]
     changed = [key for key in found if key in wanted and found[key] != wanted[key]]
@@ -115,6 +116,12 @@ def _differing(found: Sequence[Entry], issued: Sequence[Entry]) -> Iterator[str]
     """Yield each place at which the found entries are not the issued ones."""
     for position, entry in enumerate(found):
         if position >= len(issued):
-            yield f"found {entry!r}, which was never begun"
+            yield f"found {_short(entry)}, which was never begun"
         elif entry != issued[position]:
-            yield f"at {position} found {entry!r}, wanted {issued[position]!r}"
+            yield f"at {position} found {_short(entry)}, wanted {_short(issued[position])}"
+
+
+def _short(value: object) -> str:
+    shortened = reprlib.Repr()
+    shortened.maxother = shortened.maxstring = 100
+    return shortened.repr(value)

@@ -111,6 +111,7 @@ class _Scene(NamedTuple):
     """What the next crash happens in: a process, the crashes before it, and what must hold after them."""
 
     filesystem: SimulatedFileSystem
+    name: str
     plan: Plan
     address: tuple[str, ...]
     killed: bool
@@ -142,12 +143,13 @@ class Exploration(Generic[Entry]):
         recording.filesystem.observe(None)
         look(_END_CALL)
 
-    def watch(self, filesystem: SimulatedFileSystem, ledger: Ledger[Entry]) -> Callable[[Call], None]:
+    def watch(self, filesystem: SimulatedFileSystem, ledger: Ledger[Entry], name: str = "") -> Callable[[Call], None]:
         """Crash this process at each of its calls from now on; return the function that looks at one call.
 
-        With several processes on one disk, watch each of them.
+        With several processes on one disk, watch each of them, with names of their own; they stand before the numbers
+        of calls in addresses. A crash takes all processes.
         """
-        scene = _Scene(filesystem, self.plan, (), True, lambda: ledger.promise, None, _END_CALL, set())
+        scene = _Scene(filesystem, name, self.plan, (), True, lambda: ledger.promise, None, _END_CALL, set())
         return self._watch(scene, ledger)
 
     def raise_failures(self) -> None:
@@ -179,11 +181,13 @@ class Exploration(Generic[Entry]):
     def _is_wanted(self, scene: _Scene, call: Call) -> bool:
         depth = len(scene.address)
         if self._replay:
-            return depth < len(self._replay) and self._replay[depth][0] == _call_name(call)
+            return depth < len(self._replay) and self._replay[depth][0] == _place(scene, call)
         return len(self.failures) < self.plan.most_failures and scene.plan.admits(call)
 
     def _is_chosen(self, scene: _Scene, call: Call, name: str) -> bool:
-        return not self._replay or self._replay[len(scene.address)] == (_call_name(call), name)
+        if self._replay:
+            return self._replay[len(scene.address)] == (_place(scene, call), name)
+        return len(self.failures) < self.plan.most_failures
 
     def _visit(
         self,
@@ -206,10 +210,10 @@ class Exploration(Generic[Entry]):
             scene.seen.add(key)
         self._disks += 1
         self.counts["kills" if killed else "different disks"] += 1
-        address = (*scene.address, f"{_call_name(call)}:{name}")
+        address = (*scene.address, f"{_place(scene, call)}:{name}")
         # After a kill, what was never durable may still go with the power.
         shown = scene.shown if killed or not scene.killed else None
-        after = _Scene(survivor, scene.plan, address, killed and scene.killed, lambda: promise, shown, call, set())
+        after = _Scene(survivor, "", scene.plan, address, killed and scene.killed, lambda: promise, shown, call, set())
         with suppress(_CheckFailedError):
             self._check_all(after, ledger, promised)
 
@@ -298,8 +302,8 @@ def _compare(shown: object, wanted: object) -> None:
         raise WrongRecoveryError(f"another recovery changes what the first has shown: {difference(shown, wanted)}")
 
 
-def _call_name(call: Call) -> str:
-    return END if call.operation == END else str(call.number)
+def _place(scene: _Scene, call: Call) -> str:
+    return f"{scene.name}{END if call.operation == END else call.number}"
 
 
 def _survivors(scene: _Scene, call: Call) -> Iterator[tuple[str, SimulatedFileSystem, bool]]:

@@ -8,8 +8,7 @@ import lsm
 from lsm.testing.crashes import Crash, WrongRecoveryError, difference
 from lsm.testing.environment import SimulatedEnvironment
 from lsm.testing.file_system import SimulatedFileSystem
-from lsm.testing.operations import COUNTER
-from lsm.testing.statements import State
+from lsm.testing.statements import COUNTER, State
 from lsm.testing.unnamed_files import unnamed_files
 from lsm.testing.workload import PATH, SMALL_OPTIONS, Workload, abandon, content
 

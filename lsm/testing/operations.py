@@ -6,10 +6,7 @@ import random
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
-from lsm.testing.statements import Count, Delete, DeleteRange, Put, Statement
-
-COUNTER = b"(transactions)"
-"""A counter to which every transaction adds one; the ledger shows it among the keys."""
+from lsm.testing.statements import COUNTER, Count, Delete, DeleteRange, Put, Statement
 
 Way = Literal["plain", "batch", "transaction"]
 

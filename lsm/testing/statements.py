@@ -5,6 +5,9 @@ from typing import NamedTuple
 
 State = Mapping[bytes, bytes]
 
+COUNTER = b"(transactions)"
+"""A counter to which every transaction adds one; a state shows it among the keys, but it is none."""
+
 
 class Put(NamedTuple):
     """Set a key."""
@@ -46,6 +49,6 @@ def after(state: State, statements: Iterable[Statement]) -> dict[bytes, bytes]:
         elif isinstance(statement, Count):
             result[statement.key] = b"%d" % (int(result.get(statement.key, b"0")) + 1)
         else:
-            for key in [key for key in result if statement.start <= key < statement.stop]:
+            for key in [key for key in result if statement.start <= key < statement.stop and key != COUNTER]:
                 del result[key]
     return result

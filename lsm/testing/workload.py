@@ -8,8 +8,8 @@ from contextlib import contextmanager
 import lsm
 from lsm.testing.crashes import Recording, WrongRecoveryError, difference
 from lsm.testing.ledger import Ledger
-from lsm.testing.operations import COUNTER, Checkpoint, Commit, Compact, Flush, Hold, Operation, Read
-from lsm.testing.statements import Delete, DeleteRange, Put, State, Statement, after
+from lsm.testing.operations import Checkpoint, Commit, Compact, Flush, Hold, Operation, Read
+from lsm.testing.statements import COUNTER, Delete, DeleteRange, Put, State, Statement, after
 
 PATH = "/data"
 

@@ -5,8 +5,8 @@ import errno
 import pytest
 
 from lsm.environment import File
-from lsm.errors import DiskFullError, StorageError
-from lsm.testing import Call, Fault, SimulatedCrash, SimulatedFileSystem
+from lsm.errors import DiskFullError, InvalidArgumentError, StorageError
+from lsm.testing import Call, Fault, SimulatedCrash, SimulatedEnvironment, SimulatedFileSystem
 
 
 @pytest.fixture
@@ -163,3 +163,138 @@ def test_the_observer_sees_each_call_before_it_is_made(filesystem: SimulatedFile
     file.size()
 
     assert seen == [(Call(first, "write", "/a", 1), b"data"), (Call(first + 1, "sync", "/a"), b"Data")]
+
+
+def _after_power_loss(filesystem: SimulatedFileSystem) -> bytes:
+    return filesystem.after_power_loss().open_directory("/").open("a", "read").read_at(0, 99)
+
+
+def test_a_failed_sync_of_xfs_is_healed_by_the_next_write_into_its_pages(
+    filesystem: SimulatedFileSystem, file: File
+) -> None:
+    """The pages are clean and read as written; a later write makes the whole page dirty again."""
+    file.write_at(0, b"DATA")
+    filesystem.fail(Fault(operation="sync", sync_failure="xfs"))
+    with pytest.raises(StorageError):
+        file.sync()
+
+    file.sync()
+    assert file.read_at(0, 9) == b"DATA"
+    assert _after_power_loss(filesystem) == b"data"
+    file.write_at(4, b"+")
+    file.sync()
+    assert _after_power_loss(filesystem) == b"DATA+"
+
+
+def test_a_failed_sync_of_btrfs_takes_the_content_back(filesystem: SimulatedFileSystem, file: File) -> None:
+    """Bytes and length are those of the last sync, for every reader; later writes are stored."""
+    file.write_at(0, b"DATA and more")
+    filesystem.fail(Fault(operation="sync", sync_failure="btrfs"))
+    with pytest.raises(StorageError):
+        file.sync()
+
+    assert file.read_at(0, 99) == b"data"
+    file.write_at(0, b"D")
+    file.sync()
+    assert _after_power_loss(filesystem) == b"Data"
+
+
+def test_a_rule_has_chances_of_its_own(filesystem: SimulatedFileSystem, file: File) -> None:
+    """With a probability some calls fail, the same ones for the same seed, whatever other rules there are."""
+
+    def failed(seed: int, *others: Fault) -> list[bool]:
+        filesystem.heal()
+        for fault in (*others, Fault(operation="read", times=None, probability=0.5, seed=seed)):
+            filesystem.fail(fault)
+        found = []
+        for _ in range(40):
+            try:
+                file.read_at(0, 1)
+            except StorageError:
+                found.append(True)
+            else:
+                found.append(False)
+        return found
+
+    first = failed(1)
+    assert 5 < sum(first) < 35
+    assert failed(1) == first
+    assert failed(1, Fault(operation="write", times=None, probability=0.5, seed=2)) == first
+    assert failed(2) != first
+
+
+def test_bits_are_flipped_on_read(filesystem: SimulatedFileSystem, file: File) -> None:
+    """What is read is wrong once; the file is not."""
+    filesystem.fail(Fault(flip_bits=1, seed=3))
+
+    wrong = int.from_bytes(file.read_at(0, 4)) ^ int.from_bytes(b"data")
+
+    assert wrong.bit_count() == 1
+    assert file.read_at(0, 4) == b"data"
+
+
+def test_a_bit_is_flipped_at_rest(filesystem: SimulatedFileSystem, file: File) -> None:
+    """The file is wrong for everybody, and after a power loss."""
+    filesystem.flip_bit("/a", 8)
+
+    assert file.read_at(0, 4) == b"d`ta"
+    assert _after_power_loss(filesystem) == b"d`ta"
+    with pytest.raises(InvalidArgumentError):
+        filesystem.flip_bit("/a", 32)
+
+
+def test_a_slow_call_puts_the_clock_forward(filesystem: SimulatedFileSystem, file: File) -> None:
+    """Nobody waits for it."""
+    environment = SimulatedEnvironment(filesystem)
+    filesystem.fail(Fault(operation="sync", delay_seconds=1000.0))
+    before = environment.monotonic_seconds()
+
+    file.sync()
+
+    assert 1000 <= environment.monotonic_seconds() - before < 1100
+
+
+def test_a_disk_lies(filesystem: SimulatedFileSystem, file: File) -> None:
+    """Its syncs succeed and do nothing, for files and directories."""
+    filesystem.fail(Fault(operation="sync*", times=None, is_ignored=True))
+    file.write_at(0, b"DATA")
+    file.sync()
+    directory = filesystem.open_directory("/")
+    directory.open("b", "create")
+    directory.sync()
+
+    assert _after_power_loss(filesystem) == b"data"
+    assert filesystem.after_power_loss().open_directory("/").names() == ["a"]
+
+
+def test_a_full_disk_takes_what_there_is_room_for(filesystem: SimulatedFileSystem, file: File) -> None:
+    """A write at the brim is short, the next one fails; writing in place goes on, and all does when there is room."""
+    filesystem.limit(capacity_bytes=6)
+
+    assert file.write_at(4, b"12345") == 2
+    with pytest.raises(DiskFullError):
+        file.write_at(6, b"345")
+    assert file.write_at(0, b"DATA") == 4
+    other = filesystem.open_directory("/").open("b", "create")
+    with pytest.raises(DiskFullError):
+        other.write_at(0, b"x")
+    filesystem.open_directory("/").unlink("a")
+    assert other.write_at(0, b"x") == 1
+    filesystem.limit()
+    assert other.write_at(1, b"y" * 100) == 100
+
+
+def test_too_many_open_files(filesystem: SimulatedFileSystem, file: File) -> None:
+    """Opening fails without a trace, and works again when something was closed or forgotten."""
+    directory = filesystem.open_directory("/")
+    filesystem.limit(open_files=2)
+
+    with pytest.raises(StorageError) as refused:
+        directory.open("b", "create")
+    assert refused.value.errno == errno.EMFILE
+    assert directory.names() == ["a"]
+    file.close()
+    assert directory.open("b", "create").write_at(0, b"x") == 1
+    with pytest.raises(StorageError):
+        filesystem.limit(open_files=1)
+        filesystem.open_directory("/")

@@ -9,7 +9,7 @@
         db.query(Author).where(Author.name.starts_with("A")).order_by(-Author.id).limit(10).all()
 
 Start at `tables` (how a class becomes a table), `database` (what a program calls) and `ARCHITECTURE.md` (the map). Only
-the names below are public; everything else may change.
+the names below, and those of `docs_layer.testing`, are public; everything else may change.
 """
 
 from docs_layer.assignments import increment, push, remove, set_, unset

@@ -52,7 +52,7 @@ def _chain(newest: int, logs: Mapping[int, LogFacts], known: list[int], oldest: 
         problem = _problem(number, identity, logs)
         found.append(LogPart(number, limit, problem))
         header = None if problem else logs[number].header
-        if header is None:
+        if header is None or header.predecessor_number >= number:
             number, identity, limit = next((lower for lower in known if lower < number), 0), None, None
         else:
             number, identity, limit = header.predecessor_number, header.predecessor_identity, header.predecessor_end

@@ -42,6 +42,8 @@ FOREIGN = "it is not a log of this database"
         ({1: log(1), 2: log(2, 1, identity=99), 3: log(3, 2)}, [(1, None, ""), (2, 200, ANOTHER), (3, None, "")]),
         ({1: log(1), 2: log(2, 6, incarnation=THEIRS)}, [(1, None, ""), (2, None, FOREIGN)]),
         ({1: log(1), 2: log(2, incarnation=THEIRS)}, [(1, None, ""), (2, None, FOREIGN)]),
+        # A header that names a log after its own as the one before it: there is no way in circles.
+        ({1: log(1), 2: log(2, 3), 3: log(3, 2)}, [(1, None, ""), (2, 200, ""), (3, None, "")]),
         ({1: log(1), 2: LogFacts(None, ())}, [(1, None, ""), (2, None, FOREIGN)]),
     ],
 )

@@ -194,6 +194,8 @@ def load_catalog(reader: Reader) -> Catalog:
     if not 1 <= header.format <= FORMAT:
         raise SchemaError(f"the tables have format {header.format}; this version reads formats 1 to {FORMAT}")
     tables = {entry.name: entry for entry in _scan(reader, catalog_tables_range(), TableEntry)}
+    for entry in tables.values():
+        _check_numbers(entry)
     layouts = {
         entry.number: tuple(_scan(reader, catalog_layouts_range(entry.number), LayoutEntry))
         for entry in tables.values()
@@ -230,6 +232,13 @@ def _decode(key: bytes, value: bytes, kind: type[EntryType]) -> EntryType:
         return msgspec.msgpack.decode(value, type=kind)
     except (msgspec.MsgspecError, ValueError) as error:
         raise CorruptionError("catalog", f"not a {kind.__name__}: {error}", key=key) from error
+
+
+def _check_numbers(entry: TableEntry) -> None:
+    """Check that the numbers of which keys are made count from 1."""
+    numbers = [entry.number, *(field.number for field in entry.fields), *(index.number for index in entry.indexes)]
+    if min(numbers) < 1:
+        raise CorruptionError("catalog", f"number {min(numbers)} in the entry of table {entry.name!r}")
 
 
 def _check(entry: TableEntry, layouts: tuple[LayoutEntry, ...]) -> None:

@@ -12,7 +12,8 @@ are added under a lock.
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from types import new_class
 from typing import Annotated, Any, Final
@@ -28,7 +29,7 @@ from docs_layer.definitions import (
 )
 from docs_layer.document_models import document_form
 from docs_layer.document_tables import document_definition
-from docs_layer.errors import NoSuchTable, SchemaError
+from docs_layer.errors import CorruptionError, DatabaseError, NoSuchTable, SchemaError
 from docs_layer.fields import FieldOptions
 from docs_layer.row_codec import decode_value
 from docs_layer.store import Reader
@@ -67,8 +68,7 @@ class SchemaView:
         """
         bound = self._stored.get(name)
         if bound is None:
-            definition = make_definition(self.catalog.table(name), self.catalog)
-            bound = self._stored[name] = BoundTable(definition, self.catalog)
+            bound = self._stored[name] = bind_stored(self.catalog.table(name), self.catalog)
         return bound
 
     def _bind(self, table: type[Table]) -> BoundTable:
@@ -76,7 +76,8 @@ class SchemaView:
         if definition is None:
             _require_class(table)
             raise NoSuchTable(f"{table_name(table)} (pass the class in tables=[...])", ())
-        bound = self._bound[table] = BoundTable(definition, self.catalog)
+        with _damage_of_catalog(definition.name):
+            bound = self._bound[table] = BoundTable(definition, self.catalog)
         return bound
 
 
@@ -178,6 +179,26 @@ def _stored_key(entry: TableEntry) -> tuple[type, bool]:
     if len(kinds) != 1 or [field.kind for field in entry.fields if field.number not in entry.key] != ["document"]:
         raise SchemaError("a table of this name is there, and is no collection", table=entry.name)
     return TYPES_BY_KIND[kinds[0]], entry.automatic
+
+
+def bind_stored(entry: TableEntry, catalog: Catalog) -> BoundTable:
+    """Return a stored table as the catalog describes it. Raises `CorruptionError` if no table is described so."""
+    with _damage_of_catalog(entry.name):
+        return BoundTable(make_definition(entry, catalog), catalog)
+
+
+@contextmanager
+def _damage_of_catalog(table: str) -> Iterator[None]:
+    """Turn what a contradiction in the catalog raises inside of the block into a `CorruptionError`.
+
+    Entries were checked one by one when they were read; kinds, steps and conditions show only here what they are worth.
+    """
+    try:
+        yield
+    except DatabaseError:
+        raise
+    except (ValueError, TypeError, LookupError) as error:
+        raise CorruptionError("catalog", f"table {table}: {error}") from error
 
 
 def make_definition(entry: TableEntry, catalog: Catalog) -> TableDefinition:

@@ -17,7 +17,7 @@ from docs_layer.indexes import Entry, IndexMaintainer
 from docs_layer.key_encoding import MalformedKeyError, UnencodableError
 from docs_layer.keyspace import index_range, large_values_range, row_range
 from docs_layer.large_values import has_large_values
-from docs_layer.schema_views import make_definition
+from docs_layer.schema_views import bind_stored
 from docs_layer.store import Chunk, Reader
 
 DAMAGE_LIMIT: Final = 1000
@@ -58,7 +58,7 @@ def verify_tables(reader: Reader, catalog: Catalog) -> VerificationReport:
     damage: list[CorruptionError] = []
     row_count = entry_count = 0
     for entry in catalog.tables.values():
-        table = BoundTable(make_definition(entry, catalog), catalog)
+        table = bind_stored(entry, catalog)
         check = _TableCheck(reader, table)
         for found in check.run():
             if len(damage) < DAMAGE_LIMIT:

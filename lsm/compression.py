@@ -26,6 +26,9 @@ ZSTANDARD_LEVEL: Final = 3
 tenth faster; level 5 saves up to a point and a half, and writing takes up to two fifths longer."""
 
 _LZ4_GREATEST_RATIO: Final = 255
+_ZSTANDARD_PIECE_BYTES: Final = 128 * KIB
+_ZSTANDARD_LEAST_PIECE_BYTES: Final = 4
+"""A Zstandard frame is made of pieces of at most 128 KiB, each of which takes four bytes at least."""
 
 
 class Method(enum.IntEnum):
@@ -90,6 +93,8 @@ class Decompressor:
             context = zstandard.ZstdDecompressor()
         try:
             # The frame's own size decides how much is allocated; the call refuses a frame that says another size.
+            if size_bytes > (len(stored) // _ZSTANDARD_LEAST_PIECE_BYTES + 1) * _ZSTANDARD_PIECE_BYTES:
+                raise CorruptionError(path, offset, f"block: impossible size of {size_bytes} bytes")
             if zstandard.frame_content_size(stored) != size_bytes:
                 raise CorruptionError(path, offset, "block: Zstandard frame of another size")
             return context.decompress(stored, max_output_size=size_bytes)

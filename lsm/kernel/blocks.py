@@ -167,6 +167,8 @@ def _parse_block(content: bytes) -> PlainBlock:
         raise ValueError("several empty keys")
     tombstones: frozenset[int] | range = frozenset()
     if flags:
+        if value_length:
+            raise ValueError("two kinds of lengths for one column")
         value_bounds, end, tombstones = _read_marked_column(content, values_at, value_width, count, value_start)
     elif not value_width and value_length == _ALL_TOMBSTONES:
         value_bounds, end, value_length, tombstones = None, value_start, 0, range(count)

@@ -69,5 +69,5 @@ def parse_properties(content: bytes, path: str, offset: int) -> TableProperties:
     """Return the properties; raise `CorruptionError` naming this place when the content is anything else."""
     try:
         return msgspec.json.decode(content, type=TableProperties)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:  # ValueError: text that is not UTF-8
         raise CorruptionError(path, offset, f"properties: {error}") from error

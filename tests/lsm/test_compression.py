@@ -101,3 +101,24 @@ def test_a_context_is_used_again_after_damage() -> None:
         decompressor.decompress(method, stored[:-3], len(TEXT), PATH, PLACE)
 
     assert decompressor.decompress(method, stored, len(TEXT), PATH, PLACE) == TEXT
+
+
+def test_a_frame_that_promises_a_gigabyte_takes_no_memory() -> None:
+    """Neither its own size nor that beside it is believed beyond what so few bytes can make."""
+    size_bytes = 1 << 30
+    stored = bytes.fromhex("28b52ffd a0") + size_bytes.to_bytes(4, "little") + bytes.fromhex("030000 78")
+    tracemalloc.start()
+    try:
+        with pytest.raises(CorruptionError, match="impossible size"):
+            Decompressor().decompress(Method.ZSTANDARD, stored, size_bytes, "table", 7)
+        assert tracemalloc.get_traced_memory()[1] < 100_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_nothing_that_is_written_is_impossible() -> None:
+    """The most compressible content is far from the limit."""
+    content = bytes(64 << 20)
+    method, stored = Compressor("zstd").compress(content)
+
+    assert Decompressor().decompress(method, stored, len(content), "table", 0) == content

@@ -15,7 +15,7 @@ INSTALLED_BENCH := $(VENV)/.installed-bench
 MINUTES ?= 60
 PYTEST_WORKERS ?= 2
 
-.PHONY: help demo test test-versions bench soak asan format lint types layers pytest clean
+.PHONY: help demo test test-versions bench soak fuzz asan format lint types layers pytest clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
@@ -74,6 +74,10 @@ test-versions: ## the tests on every Python 3.11 to 3.13 on PATH or under ~/.pye
 bench: $(INSTALLED_BENCH) ## throughput beside LevelDB and SQLite; ARGUMENTS='--entries 1000000'
 	$(BIN)/python -m bench $(ARGUMENTS)
 	$(BIN)/python -m bench.documents
+
+# A finding is kept in findings/; when it is mended, the input belongs in tests/fuzz/corpus.
+fuzz: $(INSTALLED) ## hostile bytes for every parser, guided by coverage; MINUTES=60
+	$(BIN)/python -m tests.fuzz --minutes $(MINUTES)
 
 # Every lane for its share of the time; the report at the end is one line of JSON and a table.
 soak: $(INSTALLED) ## long random and crash tests on simulated and real disks; MINUTES=60

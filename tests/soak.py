@@ -2,8 +2,9 @@
 
 Lanes are programs of their own, run one after the other. Each appends what it tried to a file of totals
 (`tests.support.totals`); one that ends with another status than 0 fails the whole run, but the others still have their
-turn. Real processes and disks come first. The random and crash tests, with fresh seeds, have the rest of the time: they
-are begun anew until it is over, and what has ended by then counts. The report is one line of JSON and a table.
+turn. Real processes and disks, and hostile bytes, come first. The random and crash tests, with fresh seeds, have the
+rest of the time: they are begun anew until it is over, and what has ended by then counts. The report is one line of
+JSON and a table.
 """
 
 from __future__ import annotations
@@ -45,13 +46,19 @@ class Outcome(NamedTuple):
 
 
 def parts(minutes: float) -> list[Part]:
-    """Return the parts with real processes and disks; those without a time of their own do more in a longer run."""
+    """Return the parts that run once; those without a time of their own do more in a longer run."""
     return [
         _real("kills", minutes / 6),
         _real("power", minutes),
         _real("shortage", minutes / 20),
         _real("syscalls", minutes),
+        fuzzing(minutes / 6),
     ]
+
+
+def fuzzing(minutes: float) -> Part:
+    """Return the part that gives hostile bytes to every parser."""
+    return Part("fuzzing", [sys.executable, "-m", "tests.fuzz", "--minutes", f"{minutes:.2f}"])
 
 
 def _real(name: str, minutes: float) -> Part:

@@ -16,6 +16,7 @@ import pytest
 
 from tests.support.damage import WORDS, Damage, Files, Sample, judged, made, pieces
 
+pytestmark = pytest.mark.crash
 SOAK = bool(os.environ.get("LAYERDB_SOAK"))
 STEP = 1 if SOAK else 97
 """Of many places each, this many-th is tried outside of a soak."""

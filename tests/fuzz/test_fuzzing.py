@@ -18,9 +18,7 @@ MISSING = "atheris cannot be imported here; its wheels are for CPython 3.11 to 3
 
 
 @pytest.mark.crash
-@pytest.mark.skipif(
-    not AVAILABLE, reason="atheris cannot be imported here; it has wheels for CPython 3.11: extra 'fuzz'"
-)
+@pytest.mark.skipif(not AVAILABLE, reason=MISSING)
 @pytest.mark.parametrize("name", CHOSEN)
 def test_fuzzing_finds_nothing(name: str, tmp_path: Path) -> None:
     """One target for a short time; a finding is shown, and kept as a file."""

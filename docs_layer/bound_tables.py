@@ -13,7 +13,7 @@ from typing import Any
 
 from docs_layer.bound_indexes import Reference, bound_index, column_shapes, key_decoder, referrers_of
 from docs_layer.catalog import Catalog
-from docs_layer.conditions import ALWAYS, Scope
+from docs_layer.conditions import Scope
 from docs_layer.covered_rows import CoveredRows
 from docs_layer.definitions import TableDefinition
 from docs_layer.errors import ValidationError
@@ -162,14 +162,13 @@ class BoundTable:
         self.decode_key = key_decoder(primary)
         self.skip_key = tuple_skipper([(term.column.kind, term.descending) for term in key_terms])
         self.indexes = tuple(bound_index(self.entry, index, shapes, key_terms) for index in self.entry.indexes)
-        ready = (index.path for index in self.indexes if index.is_ready)
-        self.paths = (primary, *(path for path in ready if path.where == ALWAYS and not path.is_multiple))
+        self.paths = (primary, *(index.path for index in self.indexes if index.is_ready))
 
     def covered(self, number: int) -> CoveredRows:
         """Return what reads rows from the entries of an index alone; the same whoever makes it first."""
         found = self._covered.get(number)
         if found is None:
-            found = self._covered[number] = CoveredRows(self.index_numbered(number))
+            found = self._covered[number] = CoveredRows(self.index_numbered(number), self.annotations)
         return found
 
     def row_of(self, reader: Reader, primary: bytes, stored: bytes) -> Any:

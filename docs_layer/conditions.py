@@ -327,6 +327,21 @@ def conjuncts(condition: Condition) -> tuple[Condition, ...]:
     return condition.parts if isinstance(condition, Every) else (condition,)
 
 
+def implies(condition: Condition, other: Condition) -> bool:
+    """Return whether another condition surely holds wherever this one does; False where that is not easily seen."""
+    parts = conjuncts(condition)
+    sets = {part.column: part.values for part in parts if isinstance(part, Within)}
+    for wanted in conjuncts(other):
+        if wanted in parts:
+            continue
+        if not isinstance(wanted, Within) or wanted.column not in sets:
+            return False
+        given = sets[wanted.column]
+        if intersection(given, wanted.values) != given:
+            return False
+    return True
+
+
 def columns_of(condition: Condition) -> frozenset[str]:
     """Return the names of the table's columns that a condition looks at."""
     match condition:

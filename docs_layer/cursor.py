@@ -104,7 +104,7 @@ def count_rows(view: View, plan: Plan, window: Window, count: ReadCount) -> int:
         left = None if window.stop is None else window.stop - found
         if left is not None and left <= 0:
             break
-        if branch.condition == ALWAYS and not branch.keys and not branch.also:
+        if branch.condition == ALWAYS and not branch.keys and not branch.also and branch.repeats is None:
             found += sum(len(chunk.keys) for chunk in scan_ranges(view.reader, branch, left, values=False))
         else:
             found += sum(len(chunk) for chunk in _read_branch(view, plan, branch, left, count))

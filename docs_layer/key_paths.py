@@ -69,6 +69,11 @@ def covered_terms(path: KeyPath) -> list[PathTerm]:
     ]
 
 
+def covered_columns(path: KeyPath) -> frozenset[str]:
+    """Return the names of the columns whose values the entries of a path give back."""
+    return frozenset({term.column.name for term in covered_terms(path)} | {column.name for column in path.included})
+
+
 class PathFit(NamedTuple):
     """How far a path serves the sets of a condition.
 

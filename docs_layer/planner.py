@@ -23,13 +23,15 @@ from docs_layer.conditions import (
     columns_of,
     conjuncts,
     every,
+    implies,
     negate,
 )
+from docs_layer.elements import Repeats, element_set
 from docs_layer.intervals import IntervalSet, intersection
-from docs_layer.key_paths import KeyPath, PathFit, PathTerm, covered_terms, fit_path
+from docs_layer.key_paths import KeyPath, PathFit, PathTerm, covered_columns, fit_path
 from docs_layer.ordering import OrderTerm, without_repeats
 from docs_layer.plans import Branch, Plan
-from docs_layer.values import ColumnShape
+from docs_layer.values import ColumnShape, is_multiple
 
 Estimate = Callable[[bytes, bytes], int]
 """From a range of keys to a guess of how many entries it holds."""
@@ -98,7 +100,14 @@ def _placed(condition: Condition, order: Sequence[OrderTerm]) -> list[OrderTerm]
 
 
 def _sets(condition: Condition) -> dict[ColumnShape, IntervalSet]:
-    return {part.column: part.values for part in conjuncts(condition) if isinstance(part, Within)}
+    """Return what the condition says of single values, and of elements of lists."""
+    found = {}
+    for part in conjuncts(condition):
+        if isinstance(part, Within):
+            found[part.column] = part.values
+        elif (elements := element_set(part)) is not None:
+            found.setdefault(*elements)
+    return found
 
 
 class _Choice(NamedTuple):
@@ -113,26 +122,34 @@ def _choices(condition: Condition, wanted: Wanted, paths: Sequence[KeyPath]) -> 
     """Give each path with what it can do for a condition."""
     sets = _sets(condition)
     for path in paths:
+        if not implies(condition, path.where):
+            continue
         fit = fit_path(path, sets)
+        if path.is_multiple and not any(is_multiple(column) for column in fit.served):
+            continue  # a row without elements has no entry
         ordered, reverse = (True, False) if fit.keys and not wanted.order else _serves_order(fit, wanted.order)
         yield _Choice(fit, condition, ordered, reverse, _is_covering(fit, condition, wanted))
 
 
 def _is_covering(fit: PathFit, condition: Condition, wanted: Wanted) -> bool:
     """Whether the entries of a path hold everything that a query looks at."""
-    if wanted.columns is None or fit.path.number == 0 or fit.keys:
+    if wanted.columns is None or fit.path.number == 0 or fit.keys or fit.path.is_multiple:
         return False
     left = every(part for part in conjuncts(condition) if not _is_served(part, fit))
-    names = {term.column.name for term in covered_terms(fit.path)}
+    names = covered_columns(fit.path)
     return wanted.columns | columns_of(left) | {term.column.column for term in wanted.order} <= names
 
 
 def _is_served(part: Condition, fit: PathFit) -> bool:
-    return isinstance(part, Within) and part.column in fit.served
+    """Whether everything that a path leads to answers a part of the condition."""
+    if isinstance(part, Within) and part.column in fit.served:
+        return True
+    elements = element_set(part)
+    return (elements is not None and elements[0] in fit.served) or part in conjuncts(fit.path.where)
 
 
 def _is_selective(fit: PathFit) -> bool:
-    return fit.equal_count > 0 or fit.has_range
+    return fit.equal_count > 0 or fit.has_range or fit.path.where != ALWAYS
 
 
 def _best(choices: Sequence[_Choice], estimate: Estimate | None) -> _Choice:
@@ -168,6 +185,8 @@ def _entries(fit: PathFit, estimate: Estimate) -> float:
 def _serves_order(fit: PathFit, order: Sequence[OrderTerm]) -> tuple[bool, bool]:
     """Return whether reading the path gives the order, and whether it must be read downwards for it."""
     wanted = [term for term in order if term.column not in fit.fixed]
+    if fit.path.is_multiple and wanted:
+        return False, False
     given = given_order(fit)
     if len(wanted) > len(given):
         wanted = wanted[: len(given)]  # the whole primary key precedes: later terms decide nothing
@@ -205,7 +224,17 @@ def _branch(choice: _Choice, excluded: Condition) -> Branch:
     served = [part for part in parts if _is_served(part, choice.fit)]
     left = every([*(part for part in parts if part not in served), excluded])
     fit = choice.fit
-    return Branch(fit.path, fit.keys, fit.ranges, choice.reverse, every(served), left, choice.index_only)
+    repeats = _repeats(choice.fit, parts)
+    return Branch(fit.path, fit.keys, fit.ranges, choice.reverse, every(served), left, choice.index_only, repeats)
+
+
+def _repeats(fit: PathFit, parts: Sequence[Condition]) -> Repeats | None:
+    """Return which elements are read, if one row may have several of them."""
+    for part in parts:
+        elements = element_set(part)
+        if elements is not None and elements[0] in fit.served:
+            return None if elements[0] in fit.fixed else Repeats(*elements)
+    return None
 
 
 def _intersection(single: _Choice, choices: Sequence[_Choice], estimate: Estimate | None) -> Branch | None:
@@ -227,7 +256,8 @@ def _intersection(single: _Choice, choices: Sequence[_Choice], estimate: Estimat
 def _gives_primary_keys(fit: PathFit) -> bool:
     """Whether a path gives one run of rows in the order of the primary key."""
     is_whole = fit.equal_count == len(fit.path.terms)
-    return fit.path.number > 0 and len(fit.ranges) == 1 and is_whole and not fit.path.unique
+    plain = not fit.path.unique and not fit.path.is_multiple
+    return fit.path.number > 0 and len(fit.ranges) == 1 and is_whole and plain
 
 
 def _both(left: _Choice, right: _Choice) -> Branch:

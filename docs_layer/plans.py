@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from docs_layer.conditions import ALWAYS, Condition
+from docs_layer.elements import Repeats
 from docs_layer.key_paths import KeyPath, KeyRange
 from docs_layer.ordering import OrderTerm, describe_term
 from docs_layer.predicates import describe
@@ -23,6 +24,7 @@ class Branch(NamedTuple):
         served: What the ranges ensure by themselves.
         condition: What is left to test on each row.
         index_only: Whether the entries hold all that is asked for, so that no row is read.
+        repeats: Which elements are read, where a row may be named by several entries.
         also: Paths whose entries must name the same rows; each has one range, in the order of the primary key.
     """
 
@@ -33,6 +35,7 @@ class Branch(NamedTuple):
     served: Condition
     condition: Condition
     index_only: bool = False
+    repeats: Repeats | None = None
     also: tuple[Branch, ...] = ()
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from docs_layer.bound_tables import BoundTable
+from docs_layer.elements import Repeats, first_element_test
 from docs_layer.errors import CorruptionError
 from docs_layer.large_values import FIRST_LAYOUT
 from docs_layer.plans import Branch
@@ -52,7 +53,7 @@ def fetch_rows(view: View, branch: Branch, limit: int | None) -> Iterator[Fetche
     """Give all rows that a branch's path holds, decoded, in lists; at most `limit` where that is given."""
     if branch.index_only:
         read = view.table.covered(branch.path.number).read
-        for chunk in scan_ranges(view.reader, branch, limit, values=branch.path.unique):
+        for chunk in scan_ranges(view.reader, branch, limit, values=branch.path.unique or bool(branch.path.included)):
             yield Fetched(read(chunk.keys, chunk.values), has_pending=False)
         return
     if branch.path.number == 0:
@@ -61,13 +62,34 @@ def fetch_rows(view: View, branch: Branch, limit: int | None) -> Iterator[Fetche
         for chunk in scan_ranges(view.reader, branch, limit, values=True):
             yield _decoded(view.table, chunk.values)
         return
+    if branch.repeats is not None:
+        yield from _fetch_elements(view, branch, branch.repeats)
+        return
     prefix = view.table.row_prefix
     found = _primaries(view, branch, None if branch.also else limit)
     for other in branch.also:
         found = _common(found, _primaries(view, other, None))
     for primaries in found:
         row_keys = [prefix + primary for primary in primaries]
-        yield _decoded(view.table, _stored_rows(view, branch, row_keys))
+        stored_rows = [stored for stored in _stored_rows(view, branch, row_keys) if stored is not None]
+        yield _decoded(view.table, stored_rows)
+
+
+def _fetch_elements(view: View, branch: Branch, repeats: Repeats) -> Iterator[Fetched]:
+    """Give the rows of an index over the elements of lists, each at the first of its elements that is wanted."""
+    table = view.table
+    primary_of = table.index_numbered(branch.path.number).primary_of
+    is_first = first_element_test(branch.path, repeats)
+    looked_at = {repeats.column.column}
+    for chunk in scan_ranges(view.reader, branch, None, values=branch.path.unique):
+        primaries = list(map(primary_of, chunk.keys, chunk.values or [b""] * len(chunk.keys)))
+        found = _stored_rows(view, branch, [table.row_prefix + primary for primary in primaries])
+        kept = [
+            stored
+            for key, primary, stored in zip(chunk.keys, primaries, found, strict=True)
+            if stored is not None and is_first(key, table.row_with(view.reader, primary, stored, looked_at))
+        ]
+        yield _decoded(table, kept)
 
 
 def _decoded(table: BoundTable, stored: list[bytes]) -> Fetched:
@@ -91,7 +113,7 @@ def _primaries(view: View, branch: Branch, limit: int | None) -> Iterator[list[b
     reader = view.reader
     primary_of = view.table.index_numbered(branch.path.number).primary_of
     for values in _get_in_batches(reader, branch.keys, branch.reverse):
-        yield [value for value in values if value is not None]
+        yield [primary_of(b"", value) for value in values if value is not None]
     for chunk in scan_ranges(reader, branch, limit, values=branch.path.unique):
         if chunk.values:
             yield list(map(primary_of, chunk.keys, chunk.values))
@@ -116,16 +138,15 @@ def _common(left: Iterator[list[bytes]], right: Iterator[list[bytes]]) -> Iterat
         yield found
 
 
-def _stored_rows(view: View, branch: Branch, row_keys: Sequence[bytes]) -> list[bytes]:
-    rows = []
-    for key, stored in zip(row_keys, view.reader.multi_get(row_keys), strict=True):
-        if stored is not None:
-            rows.append(stored)
-        elif not view.is_live:
+def _stored_rows(view: View, branch: Branch, row_keys: Sequence[bytes]) -> list[bytes | None]:
+    """Give the bytes of each row; None where a row is gone, which on a snapshot is damage."""
+    found = view.reader.multi_get(row_keys)
+    for key, stored in zip(row_keys, found, strict=True):
+        if stored is None and not view.is_live:
             raise CorruptionError(
                 f"index {branch.path.name}", "an entry names a row that is not there; run verify()", key=key
             )
-    return rows
+    return found
 
 
 def _get_in_batches(reader: Reader, keys: Sequence[bytes], reverse: bool) -> Iterator[list[bytes | None]]:

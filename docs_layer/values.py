@@ -103,11 +103,7 @@ def inside(shape: ColumnShape, step: str | int, table: str) -> ColumnShape:
     """
     if shape.kind not in NESTED_KINDS:
         raise QueryError(f"{table}.{shape.name}: nothing lies in a {shape.kind}")
-    if isinstance(step, int):
-        name = f"{shape.name}[{step}]"
-    else:
-        name = f"{shape.name}.{step}" if step.isidentifier() else f"{shape.name}[{step!r}]"
-    return _further(shape, step, name, "any")
+    return _further(shape, step, named_step(shape.name, step), "any")
 
 
 def each(shape: ColumnShape, table: str) -> ColumnShape:
@@ -119,6 +115,21 @@ def each(shape: ColumnShape, table: str) -> ColumnShape:
     if shape.kind not in {"list", "any"}:
         raise QueryError(f"{table}.{shape.name}: a {shape.kind} has no elements")
     return _further(shape, Each(), f"{shape.name}[]", "any")
+
+
+def named_step(name: str, step: Step) -> str:
+    """Return the name of what a step leads to from a value of this name."""
+    match step:
+        case Call():
+            return f"{step.function}({name})"
+        case Each():
+            return f"{name}[]"
+        case Member():
+            return name
+        case int():
+            return f"{name}[{step}]"
+        case str():
+            return f"{name}.{step}" if step.isidentifier() else f"{name}[{step!r}]"
 
 
 def called(function: Function, shape: ColumnShape, table: str) -> ColumnShape:

@@ -10,7 +10,7 @@ path gives is sorted by the cursor. Values in, value out: the cursor that execut
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import Final, NamedTuple
 
@@ -135,17 +135,20 @@ def _is_covering(fit: PathFit, condition: Condition, wanted: Wanted) -> bool:
     """Whether the entries of a path hold everything that a query looks at."""
     if wanted.columns is None or fit.path.number == 0 or fit.keys or fit.path.is_multiple:
         return False
-    left = every(part for part in conjuncts(condition) if not _is_served(part, fit))
+    sets = _sets(condition)
+    left = every(part for part in conjuncts(condition) if not _is_served(part, fit, sets))
     names = covered_columns(fit.path)
     return wanted.columns | columns_of(left) | {term.column.column for term in wanted.order} <= names
 
 
-def _is_served(part: Condition, fit: PathFit) -> bool:
+def _is_served(part: Condition, fit: PathFit, sets: Mapping[ColumnShape, IntervalSet]) -> bool:
     """Whether everything that a path leads to answers a part of the condition."""
     if isinstance(part, Within) and part.column in fit.served:
         return True
     elements = element_set(part)
-    return (elements is not None and elements[0] in fit.served) or part in conjuncts(fit.path.where)
+    if elements is not None and elements[0] in fit.served:
+        return sets[elements[0]] == elements[1]  # of several conditions on elements of one list a path serves the first
+    return part in conjuncts(fit.path.where)
 
 
 def _is_selective(fit: PathFit) -> bool:
@@ -198,6 +201,8 @@ def _serves_order(fit: PathFit, order: Sequence[OrderTerm]) -> tuple[bool, bool]
 
 def given_order(fit: PathFit) -> list[PathTerm]:
     """Return the components in whose order a path's rows come; those with one value decide nothing."""
+    if fit.path.is_multiple:
+        return []
     given: dict[ColumnShape, PathTerm] = {}
     for term in (*fit.path.terms, *fit.path.tail):
         if term.column not in fit.fixed:
@@ -221,7 +226,8 @@ def _single_plan(single: _Choice, wanted: Wanted, choices: Sequence[_Choice], es
 def _branch(choice: _Choice, excluded: Condition) -> Branch:
     """Separate what the path ensures from what must be tested; `excluded` is tested as well."""
     parts = conjuncts(choice.condition)
-    served = [part for part in parts if _is_served(part, choice.fit)]
+    sets = _sets(choice.condition)
+    served = [part for part in parts if _is_served(part, choice.fit, sets)]
     left = every([*(part for part in parts if part not in served), excluded])
     fit = choice.fit
     repeats = _repeats(choice.fit, parts)
@@ -232,7 +238,7 @@ def _repeats(fit: PathFit, parts: Sequence[Condition]) -> Repeats | None:
     """Return which elements are read, if one row may have several of them."""
     for part in parts:
         elements = element_set(part)
-        if elements is not None and elements[0] in fit.served:
+        if fit.path.is_multiple and elements is not None and elements[0] in fit.served:
             return None if elements[0] in fit.fixed else Repeats(*elements)
     return None
 
@@ -263,7 +269,8 @@ def _gives_primary_keys(fit: PathFit) -> bool:
 def _both(left: _Choice, right: _Choice) -> Branch:
     first = _branch(left._replace(reverse=False), ALWAYS)
     second = _branch(right._replace(reverse=False), ALWAYS)
-    condition = every(part for part in conjuncts(first.condition) if not _is_served(part, right.fit))
+    sets = _sets(right.condition)
+    condition = every(part for part in conjuncts(first.condition) if not _is_served(part, right.fit, sets))
     return first._replace(condition=condition, served=every((first.served, second.served)), also=(second,))
 
 

@@ -29,7 +29,8 @@ OPTIONS = lsm.Options(
 )
 STEPS = 60
 SEED = "syscall faults"
-REFUSED = ("StorageError", "DiskFullError", "MissingFileError", "BackgroundError")
+REFUSED = ("StorageError", "DiskFullError", "MissingFileError", "BackgroundError", "OSError")
+"""`OSError` comes from the removal of an old checkpoint, which the victim does by itself."""
 SYNC_FAILED = 3
 NOT_OPENED = 4
 

@@ -178,16 +178,16 @@ def two_owners(share: Share) -> int:
                 ("open to write", "open to read", "close the oldest")[number // 3**place % 3] for place in range(5)
             ]
             with share.case(", ".join(steps)):
-                _check_owners(steps)
+                check_owners(steps)
     for number in range(1, MOST_PLACES):
         if share.takes():
             with share.case(f"one owner goes and another comes, at place {number} of a third one's opening"):
-                if not _owners_met(number):
+                if not owners_met(number):
                     break
     return share.cases
 
 
-def _owners_met(number: int) -> bool:
+def owners_met(number: int) -> bool:
     """While a handle opens, the owner closes and somebody else opens; False if there is no such place."""
     environment = WatchedEnvironment(SimulatedFileSystem())
     owner = lsm.open(PATH, SMALL, environment=environment)
@@ -215,7 +215,8 @@ def _owners_met(number: int) -> bool:
     return meeting.count >= number
 
 
-def _check_owners(steps: list[str]) -> None:
+def check_owners(steps: list[str]) -> None:
+    """Take steps with handles on one directory, and raise if two of them may write at the same time."""
     filesystem = SimulatedFileSystem()
     lsm.open(PATH, SMALL, environment=SimulatedEnvironment(filesystem)).close()
     writers: list[lsm.Database] = []

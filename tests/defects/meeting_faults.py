@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import NamedTuple
@@ -264,6 +264,12 @@ def meetings(pairs: Sequence[Pair]) -> Callable[[Share], int]:
         return share.cases
 
     return tried
+
+
+def meet(pair: Pair, places: Iterable[int]) -> None:
+    """Let a pair meet at some places; raise `WrongRecoveryError` and whatever else goes wrong."""
+    for number in places:
+        _met(pair, number)
 
 
 def _met(pair: Pair, number: int) -> bool:

@@ -106,6 +106,14 @@ def test_an_exception_anywhere_in_a_commit_is_survived(
                 timer.armed = False
             except Interrupted:
                 interrupted += 1
+            except lsm.SyncFailedError as error:  # the handler ran inside of a sync, so nobody knows what became of it
+                timer.armed = False
+                if "unknown outcome" not in error.reason:
+                    raise
+                watcher.finish()
+                database.close()
+                database = lsm.open(str(tmp_path / "data"), options)
+                watcher = Watcher(database)
             for name, last in acknowledged.items():
                 assert last <= int(database.get(name, b"0")) <= number
     watcher.finish()

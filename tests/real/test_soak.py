@@ -56,5 +56,6 @@ def test_every_part_is_a_program_that_exists() -> None:
     root = Path(soak.__file__).parents[1]
     modules = {command[command.index("-m") + 1] for _, command in soak.parts(60)}
 
-    assert modules == {"tests.real"}
-    assert (root / "tests" / "real" / "__main__.py").is_file()
+    assert modules == {"tests.fuzz", "tests.real"}
+    for module in modules:
+        assert (root / module.replace(".", "/") / "__main__.py").is_file()

@@ -8,7 +8,7 @@ which is synced and renamed in the end, so a checkpoint is there as a whole or n
 from __future__ import annotations
 
 from lsm.core import Core
-from lsm.environment import Directory, FileSystem, write_all
+from lsm.environment import Directory, discard_directory, write_all
 from lsm.errors import InvalidArgumentError, StorageError
 from lsm.filenames import log_name, table_name
 from lsm.install import Installer
@@ -54,7 +54,7 @@ def _make(core: Core, installer: Installer, parent: Directory, target: str) -> N
         place = target
         parent.sync()
     except BaseException:
-        _remove(filesystem, place)
+        discard_directory(filesystem, place)
         raise
 
 
@@ -93,17 +93,3 @@ def _copy_log(log: LogWriter, directory: Directory) -> None:
         copy.sync()
     finally:
         copy.close()
-
-
-def _remove(filesystem: FileSystem, path: str) -> None:
-    """Remove what a failed checkpoint left, as far as it can be removed."""
-    try:
-        directory = filesystem.open_directory(path)
-        try:
-            for name in directory.names():
-                directory.unlink(name)
-        finally:
-            directory.close()
-        filesystem.remove_directory(path)
-    except StorageError:
-        return  # its name says what it is; it disturbs nobody

@@ -182,6 +182,20 @@ class FileSystem(Protocol):
         ...
 
 
+def discard_directory(filesystem: FileSystem, path: str) -> None:
+    """Remove a directory of files that unfinished work left, as far as it can be removed; nothing is raised."""
+    try:
+        directory = filesystem.open_directory(path)
+        try:
+            for name in directory.names():
+                directory.unlink(name)
+        finally:
+            directory.close()
+        filesystem.remove_directory(path)
+    except StorageError:
+        return  # its name says what it is; it disturbs nobody
+
+
 class Lock(Protocol):
     """A mutex between threads of this process; not re-entrant. As `threading.Lock`."""
 

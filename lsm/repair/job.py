@@ -13,8 +13,8 @@ import dataclasses
 from typing import Literal
 
 from lsm.directory_locks import check_nobody_writes
-from lsm.environment import Directory, Environment, File, FileSystem, PathLike, path_text
-from lsm.errors import InvalidArgumentError, MissingFileError, NotADatabaseError, StorageError
+from lsm.environment import Directory, Environment, File, FileSystem, PathLike, discard_directory, path_text
+from lsm.errors import InvalidArgumentError, MissingFileError, NotADatabaseError
 from lsm.filenames import CURRENT, table_name
 from lsm.merging import Source, merge
 from lsm.opening import open_database
@@ -129,7 +129,7 @@ class _Repair:
             place = target
             _sync(filesystem, filesystem.parent(target))
         except BaseException:
-            _remove(filesystem, place)
+            discard_directory(filesystem, place)
             raise
         found = self._findings
         return RepairReport(
@@ -231,17 +231,3 @@ def _sync(filesystem: FileSystem, path: str) -> None:
         directory.sync()
     finally:
         directory.close()
-
-
-def _remove(filesystem: FileSystem, path: str) -> None:
-    """Remove what a failed repair left, as far as it can be removed."""
-    try:
-        directory = filesystem.open_directory(path)
-        try:
-            for name in directory.names():
-                directory.unlink(name)
-        finally:
-            directory.close()
-        filesystem.remove_directory(path)
-    except StorageError:
-        return  # its name says what it is; it disturbs nobody

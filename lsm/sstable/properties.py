@@ -15,7 +15,7 @@ from lsm.options import Compression
 class TableEdit(msgspec.Struct, frozen=True, kw_only=True):
     """The edit of the version that made a table.
 
-    manifest_number: the manifest that the edit was to become.
+    manifest_number: the manifest that the edit started from.
     level: the level that the table went to.
     place: its place among the tables which the edit adds to that level.
     consumed_tables, consumed_logs: numbers of the tables and logs whose entries went into the outputs.
